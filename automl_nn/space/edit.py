@@ -1,0 +1,107 @@
+"""Change a space at one path: give a knob a value, or another range."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from automl_nn.errors import SpaceError, did_you_mean
+from automl_nn.space.options import Bundles, Options, Space, no_knob
+from automl_nn.space.ranges import Choice, Held, Range, Value
+
+
+def fix(space: Space, path: str, value: Value) -> Space:
+    """The space in which the knob at `path` has this value in every draw.
+
+    Alternatives that cannot have the value are left out: fixing `model.activation.name` keeps the recipes that use it.
+
+    Args:
+        space: What to condition.
+        path: The knob, such as `model.backbone.n_blocks`; a table's own path stands for its name.
+        value: The value; it may lie outside the searched range if the knob accepts it.
+
+    Raises:
+        SpaceError: There is no such knob, or it does not accept the value.
+
+    Example:
+        >>> from automl_nn.space.draw import defaults
+        >>> defaults(fix({"train": {"batch_size": Choice((64, 256))}}, "train.batch_size", 256))
+        {'train': {'batch_size': 256}}
+    """
+    fixed: Space = _put(space, path.split("."), path, lambda node, at: _fixed(node, value, at))
+    return fixed
+
+
+def narrow(space: Space, path: str, node: Any) -> Space:
+    """The space with another range, table or value at `path`.
+
+    Raises:
+        SpaceError: There is no such knob.
+
+    Example:
+        >>> from automl_nn.space.draw import defaults
+        >>> defaults(narrow({"size": Choice((64, 256))}, "size", Choice((16, 32))))
+        {'size': 16}
+    """
+    narrowed: Space = _put(space, path.split("."), path, lambda _node, _at: node)
+    return narrowed
+
+
+def _fixed(node: Any, value: Value, path: str) -> Any:
+    if isinstance(node, Options):
+        return node.only(str(value))
+    if isinstance(node, Bundles):
+        if value not in node.bundles:
+            raise SpaceError(f"Unknown {path} {value!r}. {did_you_mean(str(value), node.bundles)}")
+        return node.keep({str(value): node.bundles[str(value)]})
+    if isinstance(node, Range):
+        return Held(Choice((node.check(value, path),), also=node))
+    if isinstance(node, Mapping):
+        raise SpaceError(f"{path} is not a knob but a group. {did_you_mean(str(value), node)}")
+    if node != value:
+        raise SpaceError(f"{path} = {value!r} is not possible: it is {node!r} here.")
+    return node
+
+
+def _put(node: Any, keys: list[str], path: str, change: Callable[[Any, str], Any]) -> Any:
+    """Rebuild the part of a space that `keys` lead to."""
+    if not keys or (keys == ["name"] and isinstance(node, Options)):
+        return change(node, path)
+    if isinstance(node, Options):
+        return _put_into_options(node, keys, path, change)
+    if not isinstance(node, Mapping):
+        raise SpaceError(f"Unknown knob {path!r}: nothing lies below {path.removesuffix('.' + '.'.join(keys))!r}.")
+    key, *rest = keys
+    if key in node:
+        return {**node, key: _put(node[key], rest, path, change)}
+    for name, bundles in node.items():
+        if isinstance(bundles, Bundles) and any(key in bundle for bundle in bundles.bundles.values()):
+            return {**node, name: _put_into_bundles(bundles, keys, path, change)}
+    raise SpaceError(no_knob(f"the group of {path!r}", key, _names(node)))
+
+
+def _put_into_options(
+    node: Options[Any], keys: list[str], path: str, change: Callable[[Any, str], Any]
+) -> Options[Any]:
+    having = [name for name in node.searched if keys[0] in node[name].space]
+    having = having or [name for name in node if keys[0] in node[name].space]
+    if not having:
+        knobs = {knob for option in node.values() for knob in option.space} | {"name"}
+        raise SpaceError(no_knob(f"{node.kind}", keys[0], knobs))
+    return node.with_spaces({name: _put(node[name].space, keys, path, change) for name in having})
+
+
+def _put_into_bundles(node: Bundles, keys: list[str], path: str, change: Callable[[Any, str], Any]) -> Bundles:
+    kept: dict[str, Space] = {}
+    refusal: SpaceError | None = None
+    for name, bundle in node.bundles.items():
+        try:
+            kept[name] = _put(bundle, keys, path, change)
+        except SpaceError as error:
+            refusal = error
+    if not kept:
+        raise refusal or SpaceError(f"Unknown knob {path!r}.")
+    return node.keep(kept)
+
+
+def _names(node: Space) -> set[str]:
+    bundled = [bundle for value in node.values() if isinstance(value, Bundles) for bundle in value.bundles.values()]
+    return set(node).union(*bundled)

@@ -1,0 +1,1 @@
+"""Networks: encoders, embeddings, backbones and heads, every network a stack of k."""

@@ -1,0 +1,203 @@
+"""From a table to the two tensors that a network reads; fitted on training rows, saved with the network."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, final
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from automl_nn.data.table import Table
+from automl_nn.model.scalers import Quantile, Robust, Scaler, Standard, scaler_from_json
+from automl_nn.space.options import Option, Options
+from automl_nn.space.ranges import Held, Integer
+
+_MIN_COUNT = 2
+
+
+@final
+@dataclass(frozen=True)
+class Inputs:
+    """What a network reads of some rows.
+
+    Args:
+        dense: Numbers: scaled numeric columns first, then indicators of missing values, flags and one-hot columns.
+        codes: Levels of the categories that are embedded; 0 is a missing, rare or unseen one.
+
+    Example:
+        >>> inputs = Inputs(torch.zeros(3, 2), torch.zeros(3, 0, dtype=torch.int64))
+        >>> len(inputs), len(inputs[1:])
+        (3, 2)
+    """
+
+    dense: Float[Tensor, "n_rows d_in"]
+    codes: Int[Tensor, "n_rows n_codes"]
+
+    def __len__(self) -> int:
+        return len(self.dense)
+
+    def __getitem__(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> "Inputs":
+        return Inputs(self.dense[rows], self.codes[rows])
+
+    def to(self, device: torch.device | str | torch.dtype) -> "Inputs":
+        """The same rows on another device, or with `dense` in another floating type."""
+        codes = self.codes if isinstance(device, torch.dtype) else self.codes.to(device)
+        return Inputs(self.dense.to(device), codes)
+
+
+@final
+@dataclass(frozen=True)
+class Encoder:
+    """A fitted encoder: plain arrays and strings, so that it can be stored as JSON.
+
+    Args:
+        scaler: Scales the numeric columns; missing values become 0, the middle.
+        missing: Positions of the numeric columns that had missing values when fitted; each gets an indicator column.
+        n_flags: Number of boolean columns; they become -1 and 1, 0 where missing.
+        one_hot: Known levels of each category that becomes one column per level (a single column of -1 and 1 for two);
+            None for a category that is embedded.
+        embedded: Known levels of each category that becomes codes; None for the others.
+
+    Example:
+        >>> table = Table.from_frame(pd.DataFrame({"size": [0.5, 1.5, 4.0], "ripe": [True, False, True]}))
+        >>> encoder = ENCODERS.make({"name": "robust", "max_one_hot": 16}, table=table)
+        >>> encoder.n_numeric, tuple(encoder.transform(table).dense.shape)
+        (1, (3, 2))
+    """
+
+    scaler: Scaler
+    n_numeric: int
+    missing: tuple[int, ...]
+    n_flags: int
+    one_hot: tuple[tuple[str, ...] | None, ...]
+    embedded: tuple[tuple[str, ...] | None, ...]
+
+    @property
+    def vocabularies(self) -> tuple[int, ...]:
+        """Levels of each codes column, the one for missing, rare and unseen values included."""
+        return tuple(len(levels) + 1 for levels in self.embedded if levels is not None)
+
+    @property
+    def d_dense(self) -> int:
+        """Columns of `Inputs.dense`."""
+        widths = (_width(levels) for levels in self.one_hot if levels is not None)
+        return self.n_numeric + len(self.missing) + self.n_flags + sum(widths)
+
+    def transform(self, table: Table) -> Inputs:
+        """Encode rows of the schema that the encoder was fitted on; levels it has not seen count as missing."""
+        dense = np.zeros((table.n_rows, self.d_dense), dtype=np.float32)
+        numbers, end = table.numbers().to_numpy(np.float64), self.n_numeric + len(self.missing)
+        dense[:, : self.n_numeric] = self.scaler.transform(numbers)
+        dense[:, self.n_numeric : end] = np.isnan(numbers[:, list(self.missing)])
+        dense[:, end : end + self.n_flags] = np.nan_to_num(2 * table.flags().to_numpy(np.float32) - 1, nan=0.0)
+        codes = self._levels(table.levels(), dense[:, end + self.n_flags :])
+        return Inputs(torch.from_numpy(dense), torch.from_numpy(codes))
+
+    def _levels(self, levels: pd.DataFrame, one_hot: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Fill the one-hot columns and return the codes."""
+        codes = np.zeros((len(levels), len(self.vocabularies)), dtype=np.int64)
+        start = column = 0
+        for (_, values), few, many in zip(levels.items(), self.one_hot, self.embedded, strict=True):
+            if few is not None:
+                _fill_one_hot(one_hot[:, start : start + _width(few)], _positions(values, few))
+                start += _width(few)
+            elif many is not None:
+                codes[:, column] = _positions(values, many) + 1
+                column += 1
+        return codes
+
+    def to_json(self) -> dict[str, Any]:
+        """The fitted state in plain JSON types."""
+        return {
+            "scaler": self.scaler.to_json(),
+            "n_numeric": self.n_numeric,
+            "missing": list(self.missing),
+            "n_flags": self.n_flags,
+            "one_hot": [None if levels is None else list(levels) for levels in self.one_hot],
+            "embedded": [None if levels is None else list(levels) for levels in self.embedded],
+        }
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> "Encoder":
+        """The encoder that `to_json` described."""
+        return cls(
+            scaler=scaler_from_json(state["scaler"]),
+            n_numeric=int(state["n_numeric"]),
+            missing=tuple(state["missing"]),
+            n_flags=int(state["n_flags"]),
+            one_hot=_vocabularies(state["one_hot"]),
+            embedded=_vocabularies(state["embedded"]),
+        )
+
+
+def fit_encoder(table: Table, *, scaler: type[Scaler], max_one_hot: int) -> Encoder:
+    """Fit an encoder to training rows.
+
+    Args:
+        table: Training rows.
+        scaler: Kind of scaling of the numeric columns.
+        max_one_hot: Categories with at most so many levels become one column per level; more are embedded, and their
+            levels seen only once share the code of unseen ones.
+
+    Example:
+        >>> table = Table.from_frame(pd.DataFrame({"size": [0.5, 1.5, 4.0]}))
+        >>> fit_encoder(table, scaler=Robust, max_one_hot=16).n_numeric
+        1
+    """
+    numbers = table.numbers().to_numpy(np.float64)
+    counts = [values.value_counts(sort=False) for _, values in table.levels().items()]
+    few = [len(count) <= max_one_hot for count in counts]
+    return Encoder(
+        scaler=scaler.fit(numbers),
+        n_numeric=numbers.shape[1],
+        missing=tuple(np.flatnonzero(np.isnan(numbers).any(axis=0)).tolist()),
+        n_flags=table.flags().shape[1],
+        one_hot=tuple(_sorted(count.index) if a_few else None for count, a_few in zip(counts, few, strict=True)),
+        embedded=tuple(
+            None if a_few else _sorted(count.index[count >= _MIN_COUNT])
+            for count, a_few in zip(counts, few, strict=True)
+        ),
+    )
+
+
+def _sorted(levels: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(sorted(map(str, levels)))
+
+
+def _vocabularies(state: list[list[str] | None]) -> tuple[tuple[str, ...] | None, ...]:
+    return tuple(None if levels is None else tuple(levels) for levels in state)
+
+
+def _width(levels: tuple[str, ...]) -> int:
+    return 1 if len(levels) == 2 else len(levels)
+
+
+def _positions(values: "pd.Series[Any]", levels: tuple[str, ...]) -> NDArray[np.intp]:
+    """Position of each value among the levels; -1 for a missing or unknown one."""
+    return pd.Index(levels, dtype=object).get_indexer(pd.Index(values, dtype=object))
+
+
+def _fill_one_hot(columns: NDArray[np.float32], positions: NDArray[np.intp]) -> None:
+    known = np.flatnonzero(positions >= 0)
+    if columns.shape[1] == 1:
+        columns[known, 0] = 2 * positions[known] - 1
+    else:
+        columns[known, positions[known]] = 1.0
+
+
+_SPACE = {"max_one_hot": Held(Integer(4, 33, default=16, log=True, valid=(0, 1000)))}
+
+ENCODERS: Options[Encoder] = Options(
+    "encoder",
+    {
+        "robust": Option(partial(fit_encoder, scaler=Robust), _SPACE, source="arXiv:2407.04491"),
+        "quantile": Option(partial(fit_encoder, scaler=Quantile), _SPACE, source="arXiv:2106.11959"),
+        "standard": Option(partial(fit_encoder, scaler=Standard), _SPACE, source="scikit-learn, StandardScaler"),
+    },
+)
+"""How a table becomes numbers: made from `max_one_hot` and a training `table`."""

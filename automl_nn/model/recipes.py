@@ -1,0 +1,82 @@
+"""Recipes: activation, initializer, normalization and dropout known to work together, and what is known not to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from automl_nn.model.activations import ACTIVATIONS
+from automl_nn.model.dropout import DROPOUTS
+from automl_nn.model.initializers import INITIALIZERS
+from automl_nn.model.normalizations import NORMALIZATIONS
+from automl_nn.space.options import Bundles, Space
+
+MIN_BATCH_NORM_ROWS = 32
+"""Batches under this size have statistics too noisy to normalize by (Wu and He, 2018, arXiv:1803.08494, Fig. 1)."""
+
+
+def _recipe(activation: str, initializer: str, normalization: str = "none", dropout: str = "inverted") -> Space:
+    return {
+        "activation": ACTIVATIONS.only(activation),
+        "initializer": INITIALIZERS.only(initializer),
+        "normalization": NORMALIZATIONS.only(normalization),
+        "dropout": DROPOUTS.only(dropout),
+    }
+
+
+RECIPES = Bundles(
+    {
+        "mish-lsuv": _recipe("mish", "data_driven"),
+        "silu-lsuv": _recipe("silu", "data_driven"),
+        "relu-he": _recipe("relu", "he_normal"),
+        "relu-he-batchnorm": _recipe("relu", "he_normal", "batch"),
+        "relu-he-layernorm": _recipe("relu", "he_normal", "layer"),
+        "selu-lecun-alphadrop": _recipe("selu", "lecun_normal", dropout="alpha"),
+        "gelu-he-layernorm": _recipe("gelu", "he_normal", "layer"),
+        "silu-he-rmsnorm": _recipe("silu", "he_normal", "rms"),
+        "tanh-glorot": _recipe("tanh", "glorot_normal"),
+        "free": {
+            "activation": ACTIVATIONS,
+            "initializer": INITIALIZERS,
+            "normalization": NORMALIZATIONS,
+            "dropout": DROPOUTS,
+        },
+    },
+    default="mish-lsuv",
+)
+"""Sets of parts that are known to be right together; `free` draws each part on its own."""
+
+
+def conflicts(config: Mapping[str, Any], *, batch_size: int) -> list[str]:
+    """What in a model config is known to work against itself, each with the reason.
+
+    Args:
+        config: A model config.
+        batch_size: Rows of a training batch.
+
+    Example:
+        >>> parts = {"activation": "selu", "initializer": "lecun_normal", "normalization": "batch", "dropout": "none"}
+        >>> [problem] = conflicts({key: {"name": name} for key, name in parts.items()}, batch_size=256)
+        >>> problem
+        'selu with batch norm: SELU normalizes by itself, and batch norm undoes the fixed point it relies on.'
+    """
+    parts = ("activation", "initializer", "normalization", "dropout")
+    activation, initializer, normalization, dropout = (config[part]["name"] for part in parts)
+    drops = config["dropout"].get("rate", 0.0) > 0
+    known = {
+        f"selu with {normalization} norm: SELU normalizes by itself, and {normalization} norm undoes the fixed point "
+        "it relies on.": activation == "selu" and normalization != "none",
+        f"selu with {initializer}: SELU keeps variance 1 only if the weights have variance 1 / d_in (lecun).": (
+            activation == "selu" and not initializer.startswith(("lecun", "data_driven"))
+        ),
+        "selu with inverted dropout: zeros are no limit of SELU, so mean and variance drift; use alpha dropout.": (
+            activation == "selu" and dropout == "inverted" and drops
+        ),
+        f"alpha dropout with {activation}: it keeps mean and variance of SELU only.": (
+            activation != "selu" and dropout == "alpha" and drops
+        ),
+        f"sigmoid with {initializer}: He's gain is for rectifiers and saturates a sigmoid; use glorot.": (
+            activation == "sigmoid" and initializer.startswith("he_")
+        ),
+        f"batch norm with batches of {batch_size} rows: under {MIN_BATCH_NORM_ROWS} the statistics are too noisy; "
+        "use layer or group norm.": normalization == "batch" and batch_size < MIN_BATCH_NORM_ROWS,
+    }
+    return [problem for problem, applies in known.items() if applies]

@@ -1,0 +1,166 @@
+"""A stack: k networks side by side, every tensor with the k networks along its first dimension.
+
+The rule that the rest of the package relies on: the first dimension of each parameter and buffer is `k` times
+something, network by network. So networks can be taken out of a stack without knowing what the tensors mean.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TypeVar, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from automl_nn.model.activations import Activation
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+class PerNetwork(ABC):
+    """Abstract: a module that keeps something other than tensors for each network."""
+
+    @abstractmethod
+    def keep(self, indices: Sequence[int]) -> None:
+        """Go on with these networks only, in this order; their tensors have been taken already."""
+
+
+@final
+class Linear(nn.Module):
+    """k dense layers as one batched product.
+
+    Args:
+        k: Number of networks.
+        d_in: Width of the input.
+        d_out: Width of the output.
+        zero: Start with weights of zero, as the last layer of a residual branch does; such layers are left out of
+            initialization.
+
+    Shape:
+        Input `(k or 1, batch, d_in)`; one of leading dimension 1 is shared by all networks. Output `(k, batch, d_out)`.
+
+    Example:
+        >>> Linear(5, 3, 2)(torch.zeros(1, 7, 3)).shape
+        torch.Size([5, 7, 2])
+    """
+
+    def __init__(self, k: int, d_in: int, d_out: int, *, zero: bool = False) -> None:
+        super().__init__()
+        self.zero = zero
+        self.weight = nn.Parameter(torch.zeros(k, d_in, d_out))
+        self.bias = nn.Parameter(torch.zeros(k, d_out))
+
+    def forward(self, x: Float[Tensor, "#k batch d_in"]) -> Float[Tensor, "k batch d_out"]:
+        if x.shape[0] != self.weight.shape[0]:
+            x = x.expand(self.weight.shape[0], -1, -1)
+        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight)
+
+
+@final
+class Activations(nn.Module, PerNetwork):
+    """The activation of each network; neighbours with the same one share a call.
+
+    Args:
+        activations: One for each network.
+
+    Example:
+        >>> stack = Activations([torch.relu, torch.relu, torch.tanh])
+        >>> stack(-torch.ones(3, 1, 1)).ravel().round(decimals=2).tolist()
+        [0.0, 0.0, -0.7599999904632568]
+    """
+
+    def __init__(self, activations: Sequence[Activation]) -> None:
+        super().__init__()
+        self._activations = tuple(activations)
+        self._runs = _runs(self._activations)
+
+    def forward(self, x: Float[Tensor, "k batch d"]) -> Float[Tensor, "k batch d"]:
+        if len(self._runs) == 1:
+            return self._runs[0][0](x)
+        parts = torch.split(x, [length for _, length in self._runs])
+        return torch.cat([activation(part) for (activation, _), part in zip(self._runs, parts, strict=True)])
+
+    def keep(self, indices: Sequence[int]) -> None:
+        self._activations = tuple(self._activations[i] for i in indices)
+        self._runs = _runs(self._activations)
+
+
+def _runs(activations: Sequence[Activation]) -> tuple[tuple[Activation, int], ...]:
+    return tuple((activation, len(list(run))) for activation, run in groupby(activations))
+
+
+@final
+class Noise(nn.Module, PerNetwork):
+    """A source of randomness for each network, so that a network draws in a stack what it would draw alone.
+
+    Args:
+        generators: One for each network.
+
+    Example:
+        >>> one, two = (torch.Generator().manual_seed(0) for _ in range(2))
+        >>> bits = Noise([one, two]).bits(torch.zeros(2, 3, 5))
+        >>> torch.equal(bits[0], bits[1])
+        True
+    """
+
+    def __init__(self, generators: Sequence[torch.Generator]) -> None:
+        super().__init__()
+        self.generators = list(generators)
+
+    def bits(self, x: Float[Tensor, "k batch d"]) -> Tensor:
+        """Uniform whole numbers of 16 bits in the shape of `x`, from -32768 to 32767.
+
+        Four are read off each 64-bit draw, which takes a seventh of the time of drawing as many Bernoulli variables.
+        """
+        n = x[0].numel()
+        draws = torch.empty(x.shape[0], -(-n // 4), dtype=torch.int64, device=x.device)
+        for generator, draw in zip(self._on(x.device), draws, strict=True):
+            draw.random_(-(2**63), None, generator=generator)
+        return draws.view(torch.int16)[:, :n].reshape(x.shape)
+
+    def keep(self, indices: Sequence[int]) -> None:
+        self.generators = [self.generators[i].clone_state() for i in indices]
+
+    def _on(self, device: torch.device) -> list[torch.Generator]:
+        """The generators, started anew from their seeds where the stack has moved to another device."""
+        if self.generators[0].device.type != device.type:
+            seeds = [generator.initial_seed() for generator in self.generators]
+            self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        return self.generators
+
+
+def select(stack: ModuleT, indices: Sequence[int], *, k: int) -> ModuleT:
+    """A copy of a stack of `k` networks with these networks only, in this order.
+
+    Args:
+        stack: A module in which the first dimension of each tensor is `k` times something.
+        indices: Which networks; one may be taken twice.
+        k: Networks in `stack`.
+
+    Example:
+        >>> layer = Linear(5, 3, 2)
+        >>> torch.equal(select(layer, [4, 1], k=5).weight, layer.weight[[4, 1]])
+        True
+    """
+    chosen = copy.deepcopy(stack)
+    for module in chosen.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            taken = take(parameter.detach(), indices, k=k)
+            setattr(module, name, nn.Parameter(taken, requires_grad=parameter.requires_grad))
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, take(buffer, indices, k=k))
+        if isinstance(module, PerNetwork):
+            module.keep(indices)
+    return chosen
+
+
+def take(tensor: Tensor, indices: Sequence[int], *, k: int) -> Tensor:
+    """The parts of these networks of a tensor whose first dimension is `k` times something, as a copy.
+
+    Example:
+        >>> take(torch.arange(6), [2, 0], k=3).tolist()
+        [4, 5, 0, 1]
+    """
+    return tensor.reshape(k, len(tensor) // k, *tensor.shape[1:])[list(indices)].flatten(0, 1)

@@ -1,0 +1,1 @@
+"""Training: losses, optimizers, schedules, clipping, stability, and the one loop."""

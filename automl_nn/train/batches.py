@@ -1,0 +1,123 @@
+"""Shuffled batches for a stack, gathered at once: every network reads the rows in an order of its own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from automl_nn.errors import DataError
+from automl_nn.model.encoders import Inputs
+from automl_nn.train.stack_loss import Targets
+
+GATHER_BYTES = 64 * 2**20
+"""How much of an epoch is gathered at a time."""
+
+
+@final
+@dataclass(frozen=True)
+class Rows:
+    """One part of the data, ready for a network.
+
+    Args:
+        inputs: What the encoder made of the features.
+        y: Encoded labels, NaN where one is missing.
+        weight: Weight of each row; None if all count alike.
+        ids: Index of each row in the user's table.
+    """
+
+    inputs: Inputs
+    y: Float[Tensor, "n_rows d_y"]
+    weight: Float[Tensor, " n_rows"] | None
+    ids: Int[Tensor, " n_rows"]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: Int[Tensor, " n_taken"]) -> "Rows":
+        """These rows, in this order."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Rows(self.inputs[rows], self.y[rows], weight, self.ids[rows])
+
+    def to(self, device: torch.device, *, dtype: torch.dtype) -> "Rows":
+        """The same rows on another device and in another precision."""
+        weight = None if self.weight is None else self.weight.to(device, dtype)
+        return Rows(self.inputs.to(device).to(dtype), self.y.to(device, dtype), weight, self.ids)
+
+
+@final
+@dataclass(frozen=True)
+class Batch:
+    """One step's rows: those of network i stand at index i.
+
+    Args:
+        dense: Dense columns.
+        codes: Codes of categories.
+        targets: Labels `(k, batch, d_y)`.
+    """
+
+    dense: Float[Tensor, "k batch d_in"]
+    codes: Int[Tensor, "k batch n_codes"]
+    targets: Targets
+
+
+@final
+class Batches:
+    """The batches of a stack, epoch after epoch.
+
+    All batches have the same size: the rows that remain at the end of an epoch are left out, other ones each time.
+
+    Args:
+        inputs: Training inputs.
+        targets: Training labels.
+        batch_size: Rows per step and network; fewer if there are fewer.
+        seeds: One per network, for its order: the same in a stack as alone.
+
+    Raises:
+        DataError: There are no rows.
+
+    Example:
+        >>> inputs = Inputs(torch.arange(5.0).unsqueeze(1), torch.zeros(5, 0, dtype=torch.int64))
+        >>> batches = Batches(inputs, Targets(torch.zeros(5, 1)), batch_size=2, seeds=[0, 1, 2])
+        >>> [tuple(batch.dense.shape) for batch in batches.epoch()]
+        [(3, 2, 1), (3, 2, 1)]
+    """
+
+    def __init__(self, inputs: Inputs, targets: Targets, *, batch_size: int, seeds: Sequence[int]) -> None:
+        if len(inputs) == 0:
+            raise DataError("Training needs rows, but the training part has none: give it at least one row.")
+        self._inputs, self._targets = inputs, targets
+        self.batch_size = min(batch_size, len(inputs))
+        self.n_steps = len(inputs) // self.batch_size
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._order = torch.empty(0, dtype=torch.int64)
+
+    def rows(self, network: int, step: int) -> Int[Tensor, " batch"]:
+        """The rows that a network saw at a step of the present epoch."""
+        return self._order[step, network]
+
+    def epoch(self) -> Iterator[Batch]:
+        """Shuffle anew and yield the batches."""
+        n_used = self.n_steps * self.batch_size
+        orders = [torch.randperm(len(self._inputs), generator=generator)[:n_used] for generator in self._generators]
+        shape = (len(orders), self.n_steps, self.batch_size)
+        self._order = torch.stack(orders).view(shape).transpose(0, 1).contiguous()
+        for order in torch.split(self._order, self._steps_at_a_time()):
+            yield from self._gather(order)
+
+    def _steps_at_a_time(self) -> int:
+        bytes_per_row = sum(part.element_size() * part.shape[1] for part in self._parts())
+        bytes_per_step = bytes_per_row * self.batch_size * len(self._generators)
+        return max(1, GATHER_BYTES // max(bytes_per_step, 1))
+
+    def _parts(self) -> list[Tensor]:
+        parts = [self._inputs.dense, self._inputs.codes, self._targets.y]
+        return parts if self._targets.weight is None else [*parts, self._targets.weight]
+
+    def _gather(self, order: Tensor) -> Iterator[Batch]:
+        rows = order.flatten().to(self._inputs.dense.device)
+        gathered = [part.index_select(0, rows).view(*order.shape, part.shape[1]).unbind(0) for part in self._parts()]
+        for dense, codes, y, *weight in zip(*gathered, strict=True):
+            yield Batch(dense, codes, Targets(y, *weight))

@@ -1,0 +1,75 @@
+"""What the steps of one epoch were like, as arrays."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+
+from automl_nn.train.stability import Bands, Spike, SpikeKind
+from automl_nn.train.step import Step
+
+MAX_SPIKES = 10
+"""Spikes kept per network and epoch; a broken network would fill the store with them."""
+
+
+@final
+@dataclass(frozen=True)
+class Record:
+    """The steps of one epoch, `(n_steps, k)` each; the fields are those of `Step`."""
+
+    loss: Float[np.ndarray, "n_steps k"]
+    norm: Float[np.ndarray, "n_steps k"]
+    divisor: Float[np.ndarray, "n_steps k"]
+    skip: Bool[np.ndarray, "n_steps k"]
+    rate: Float[np.ndarray, "n_steps k"]
+
+    @staticmethod
+    def of(steps: Sequence[Step]) -> "Record":
+        """Bring the steps from the device, all at once."""
+        fields = ("loss", "norm", "divisor", "skip", "rate")
+        stacked = torch.stack([torch.stack([getattr(step, name).double() for step in steps]) for name in fields])
+        loss, norm, divisor, skip, rate = stacked.cpu().numpy()
+        return Record(loss, norm, divisor, skip > 0, rate)
+
+    def norms(self) -> dict[str, NDArray[np.float64]]:
+        """Median, 90th percentile and maximum of the gradient norms that were finite."""
+        norm = np.where(self.skip, np.nan, self.norm)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+            median, p90, largest = np.nanquantile(norm, [0.5, 0.9, 1.0], axis=0)
+        return {"grad_norm_median": median, "grad_norm_p90": p90, "grad_norm_max": largest}
+
+    def clipped(self) -> NDArray[np.float64]:
+        """Share of the steps taken whose gradient was clipped."""
+        n_taken = np.maximum((~self.skip).sum(0), 1)
+        return np.asarray(((self.divisor > 1) & ~self.skip).sum(0) / n_taken)
+
+    def spikes(
+        self,
+        bands: Mapping[SpikeKind, Bands],
+        *,
+        alive: NDArray[np.bool_],
+        row_ids: Callable[[int, int], NDArray[np.int64]],
+    ) -> tuple[Spike, ...]:
+        """The steps outside their bands, or not finite, of the networks that were alive.
+
+        Args:
+            bands: The bands of `loss` and `norm`; they move on by these steps.
+            alive: Which networks count.
+            row_ids: From network and step to the ids of the rows in that batch.
+        """
+        values: dict[SpikeKind, NDArray[np.float64]] = {"loss": self.loss, "norm": self.norm}
+        wild = {kind: band.outside(values[kind]) & ~self.skip for kind, band in bands.items()}
+        wild["not finite"] = self.skip
+        values["not finite"] = np.where(np.isfinite(self.loss), self.norm, self.loss)
+        return tuple(
+            Spike(i, step, kind, float(values[kind][step, i]), row_ids(i, step))
+            for kind, outside in wild.items()
+            for i in np.flatnonzero(alive).tolist()
+            for step in np.flatnonzero(outside[:, i])[:MAX_SPIKES].tolist()
+        )

@@ -1,0 +1,71 @@
+"""Everything about training that is searched."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from automl_nn.space.options import Space
+from automl_nn.space.ranges import Choice, Held, Integer
+from automl_nn.task.base import Family
+from automl_nn.train.clipping import CLIPS
+from automl_nn.train.losses import losses_for
+from automl_nn.train.optimizers import OPTIMIZERS
+from automl_nn.train.schedules import SCHEDULES
+
+BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
+N_STEPS = 4000
+"""Steps of a full training with the default batch size, within 20 to 200 epochs."""
+
+
+def train_space(family: Family, *, n_rows: int) -> Space:
+    """The knobs of training, with ranges that suit the number of rows.
+
+    `precision` is the floating type of inputs, network and losses. float64 costs about twice the time; it is there for
+    soft labels and regressions whose loss must come nearer to its floor than the seven digits of float32 allow.
+
+    Args:
+        family: How the task reads outputs; it decides which losses there are.
+        n_rows: Number of training rows.
+
+    Example:
+        >>> from automl_nn.space.draw import defaults
+        >>> config = defaults(train_space("labels", n_rows=10_000))
+        >>> config["batch_size"], config["n_epochs"], config["loss"]["name"]
+        (256, 102, 'cross_entropy')
+    """
+    batch_sizes = Choice(
+        _batch_sizes(n_rows), default=_batch_size(n_rows), also=Integer(1, 65_536, default=_batch_size(n_rows))
+    )
+    n_epochs = min(200, max(20, N_STEPS // max(1, n_rows // _batch_size(n_rows))))
+    return {
+        "batch_size": batch_sizes,
+        "n_epochs": Held(Integer(1, 1000, default=n_epochs, log=True, valid=(1, 1_000_000))),
+        "patience": Held(Integer(1, 200, default=16, log=True, valid=(1, 1_000_000))),
+        "precision": Held(Choice(("float32", "float64"))),
+        "loss": losses_for(family),
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULES,
+        "clip": CLIPS,
+    }
+
+
+def bucket(config: Mapping[str, Any]) -> Hashable:
+    """A key that is equal for train configs whose networks can be trained as one stack.
+
+    Example:
+        >>> bucket({"batch_size": 64, "n_epochs": 20, "precision": "float32", "patience": 4})
+        (64, 20, 'float32')
+    """
+    return config["batch_size"], config["n_epochs"], config["precision"]
+
+
+def _batch_sizes(n_rows: int) -> tuple[int, ...]:
+    """Up to four sizes of which at least four batches fit into the rows; always two, so that there is a choice."""
+    fitting = [size for size in BATCH_SIZES if size <= n_rows // 4]
+    return tuple(fitting[-4:]) if len(fitting) > 1 else BATCH_SIZES[:2]
+
+
+def _batch_size(n_rows: int) -> int:
+    """The size to start from: larger for more rows."""
+    wanted = 64 if n_rows <= 2048 else 128 if n_rows <= 8192 else 256 if n_rows <= 65_536 else 512
+    sizes = _batch_sizes(n_rows)
+    return min(max(wanted, sizes[0]), sizes[-1])

@@ -1,0 +1,106 @@
+"""One training step of a stack: forward, backward, clip, update, each network by its own knobs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from automl_nn.model.network import Network
+from automl_nn.train.batches import Batch
+from automl_nn.train.clipping import CLIPS
+from automl_nn.train.gradients import Gradients
+from automl_nn.train.groups import Groups
+from automl_nn.train.optimizers import OPTIMIZERS
+from automl_nn.train.schedules import SCHEDULES
+from automl_nn.train.stability import Skips
+from automl_nn.train.stack_loss import StackLoss
+from automl_nn.train.tables import RowUpdater
+
+
+@final
+@dataclass(frozen=True)
+class Step:
+    """What one step did to each network.
+
+    Args:
+        loss: Training loss of the batch.
+        norm: Gradient norm before clipping.
+        divisor: What the gradient was divided by; 1 if it was not clipped.
+        skip: 1 if the network stayed where it was.
+        rate: Learning rate.
+    """
+
+    loss: Float[Tensor, " k"]
+    norm: Float[Tensor, " k"]
+    divisor: Float[Tensor, " k"]
+    skip: Float[Tensor, " k"]
+    rate: Float[Tensor, " k"]
+
+
+@final
+class Stepper:
+    """Trains a stack step by step; nothing leaves the device.
+
+    Args:
+        network: The stack.
+        configs: A train config for each network.
+        loss: The loss of each network.
+        n_steps: Number of steps of the whole training: what schedules count.
+    """
+
+    def __init__(
+        self, network: Network, configs: Sequence[Mapping[str, Any]], *, loss: StackLoss, n_steps: int
+    ) -> None:
+        device = next(network.parameters()).device
+        self._network, self._loss = network, loss
+        self._gradients = Gradients(network, k=network.k)
+        self._optimizers = [
+            OPTIMIZERS.make(config["optimizer"], slices=self._gradients.slices(i)) for i, config in enumerate(configs)
+        ]
+        rules = [optimizer.row_rule for optimizer in self._optimizers]
+        self._rows = RowUpdater(self._gradients.tables, rules) if self._gradients.tables else None
+        clips = [config["clip"] for config in configs]
+        self._clips = None if all(clip["name"] == "none" for clip in clips) else Groups(CLIPS, clips, device=device)
+        self._rates = self._planned_rates(configs, n_steps).to(device)
+        self._unclipped = torch.ones(network.k, device=device)
+        self._skips = Skips(network.k, device=device)
+        self._n_done = 0
+
+    def _planned_rates(self, configs: Sequence[Mapping[str, Any]], n_steps: int) -> Float[Tensor, "n_steps k"]:
+        progress = (torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps
+        schedules = Groups(SCHEDULES, [config["schedule"] for config in configs], context={"progress": progress})
+        lr = torch.tensor([optimizer.lr for optimizer in self._optimizers], dtype=torch.float64)
+        rates = schedules.map(lambda curve, own: curve * own.unsqueeze(1), lr)
+        return rates.T.to(torch.float32).contiguous()
+
+    def kill(self, i: int) -> None:
+        """Leave out every further step of a network."""
+        self._skips.dead[i] = True
+
+    def step(self, batch: Batch) -> Step:
+        """Forward, backward, clip and update."""
+        loss = self._loss(self._network(batch.dense, batch.codes), batch.targets)
+        loss.sum().backward()  # type: ignore[no-untyped-call]
+        norm = self._gradients.collect()
+        skip = self._skips.update(loss.detach(), norm)
+        rate = self._rates[self._n_done] * self._skips.slowdown
+        divisor = self._divisor(norm)
+        self._update(rate, divisor, skip)
+        self._n_done += 1
+        return Step(loss.detach(), norm, divisor, skip, rate)
+
+    def _divisor(self, norm: Tensor) -> Tensor:
+        if self._clips is None:
+            return self._unclipped
+        limit = self._clips.map(lambda rule, norms: rule.limit(norms), norm)
+        return (norm / limit).clamp(min=1.0).to(torch.float32)
+
+    def _update(self, rate: Tensor, divisor: Tensor, skip: Tensor) -> None:
+        own = zip(self._optimizers, rate.unbind(), divisor.unbind(), skip.unbind(), strict=True)
+        for optimizer, own_rate, own_divisor, own_skip in own:
+            optimizer.step(own_rate, divisor=own_divisor, skip=own_skip)
+        if self._rows is not None:
+            self._rows.step(self._gradients.touched, rate, divisor=divisor, skip=skip)

@@ -1,0 +1,116 @@
+"""A trained network with all it needs to read a table: what is stored for a trial, and what predicts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from automl_nn.data.table import Table
+from automl_nn.errors import ModelFileError
+from automl_nn.model.build import build
+from automl_nn.model.encoders import Encoder, Inputs
+from automl_nn.model.network import Network
+from automl_nn.space.options import Config
+from automl_nn.task.base import Family
+from automl_nn.train.stack_loss import StackLoss, Targets
+
+
+@final
+@dataclass(frozen=True)
+class Trained:
+    """One network, its encoder, and what its loss did to its outputs.
+
+    Args:
+        model: The network's config.
+        loss: The loss's config.
+        family: How the task reads outputs.
+        share: Share of positives, or of each class, in the training rows `(d_out,)`; the loss's weights come from it.
+        encoder: Reads a table.
+        state: Weights and buffers, leading dimension 1.
+    """
+
+    model: Config
+    loss: Config
+    family: Family
+    share: tuple[float, ...]
+    encoder: Encoder
+    state: Mapping[str, Tensor]
+
+    @cached_property
+    def network(self) -> Network:
+        """The network as a stack of one."""
+        empty = Inputs(torch.zeros(0, self.encoder.d_dense), torch.zeros(0, len(self.encoder.vocabularies)).long())
+        network = build(
+            [self.model],
+            empty,
+            n_numeric=self.encoder.n_numeric,
+            vocabularies=self.encoder.vocabularies,
+            d_out=len(self.share),
+            output_bias=torch.zeros(1, len(self.share)),
+            seeds=[0],
+        )
+        network.to(self._dtype).load_state_dict(dict(self.state))
+        return network
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(tensor.dtype for tensor in self.state.values() if tensor.is_floating_point())
+
+    def output(self, table: Table) -> NDArray[np.float32]:
+        """Corrected outputs for the rows of a table `(n, d_out)`, in evaluation mode."""
+        share = torch.tensor([self.share], dtype=self._dtype)
+        loss = StackLoss([self.loss], Targets(share), family=self.family, d_out=len(self.share))
+        output = loss.correct(self.network.predict(self.encoder.transform(table).to(self._dtype)))
+        return np.asarray(output[0].numpy(), dtype=np.float32)
+
+    def to_bytes(self) -> bytes:
+        """Weights and description as one safetensors blob."""
+        description = {
+            "model": self.model,
+            "loss": self.loss,
+            "family": self.family,
+            "share": list(self.share),
+            "encoder": self.encoder.to_json(),
+        }
+        blob: bytes = save({name: tensor.contiguous() for name, tensor in self.state.items()}, _metadata(description))
+        return blob
+
+    @staticmethod
+    def from_bytes(blob: bytes) -> "Trained":
+        """The network that `to_bytes` stored.
+
+        Raises:
+            ModelFileError: The blob is truncated or is none of ours.
+        """
+        try:
+            state, description = load(blob), _description(blob)
+            return Trained(
+                model=description["model"],
+                loss=description["loss"],
+                family=description["family"],
+                share=tuple(description["share"]),
+                encoder=Encoder.from_json(description["encoder"]),
+                state=state,
+            )
+        except (SafetensorError, KeyError, ValueError, TypeError) as error:
+            raise ModelFileError(f"The stored network cannot be read ({error}): write the model anew.") from error
+
+
+def _metadata(description: Mapping[str, Any]) -> dict[str, str]:
+    return {"automl_nn": json.dumps(description)}
+
+
+def _description(blob: bytes) -> dict[str, Any]:
+    """The description in the header of a safetensors blob: 8 bytes of length, then JSON."""
+    length = int.from_bytes(blob[:8], "little")
+    header = json.loads(blob[8 : 8 + length])
+    description: dict[str, Any] = json.loads(header["__metadata__"]["automl_nn"])
+    return description

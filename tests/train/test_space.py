@@ -1,0 +1,37 @@
+import pytest
+
+from automl_nn.errors import SpaceError
+from automl_nn.space.draw import defaults
+from automl_nn.space.edit import fix
+from automl_nn.train.device import pick_device
+from automl_nn.train.space import train_space
+
+FAMILIES = ("labels", "classes", "values")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("n_rows", [1, 10, 120, 1000, 10_000, 1_000_000])
+def test_the_default_training_suits_the_number_of_rows(family, n_rows):
+    space = train_space(family, n_rows=n_rows)
+    config = defaults(space)
+    n_epochs, batch_size = config["n_epochs"], config["batch_size"]
+    assert 20 <= n_epochs <= 200
+    assert batch_size in space["batch_size"].values
+    n_steps = n_epochs * (n_rows // batch_size)
+    assert n_epochs in (20, 200) or 3500 <= n_steps <= 4500
+    assert n_rows < 64 or 4 * max(space["batch_size"].values) <= n_rows
+
+
+def test_a_large_table_searches_the_usual_batch_sizes():
+    assert train_space("labels", n_rows=20_000)["batch_size"].values == (64, 128, 256, 512)
+
+
+def test_any_batch_size_can_be_set():
+    assert defaults(fix(train_space("labels", n_rows=500), "batch_size", 100))["batch_size"] == 100
+    with pytest.raises(SpaceError, match="batch_size = 0"):
+        fix(train_space("labels", n_rows=500), "batch_size", 0)
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(SpaceError, match="'cpu' or 'auto'"):
+        pick_device("abacus")

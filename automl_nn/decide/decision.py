@@ -1,0 +1,286 @@
+"""From outputs to actions: a value that is stored as JSON and applied without asking how it was chosen."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit, log_softmax, softmax
+
+from automl_nn.decide.calibrate import Calibration
+from automl_nn.decide.cells import tally
+from automl_nn.decide.goal import Goal
+from automl_nn.decide.offsets import STRENGTHS, OffsetChoice, tally_classes
+from automl_nn.decide.utilities import UTILITIES, Array
+from automl_nn.errors import DecisionError
+
+N_CURVE = 1000
+"""Points of a curve."""
+
+
+@dataclass(frozen=True)
+class Decision(ABC):
+    """Abstract: what to do with a network's outputs.
+
+    Args:
+        kind: The task's kind.
+        goal: What the decision is best for; None where there is nothing to decide.
+        calibration: What makes the outputs believable before they are cut.
+    """
+
+    family: ClassVar[str]
+
+    kind: str
+    goal: Goal | None
+    calibration: Calibration
+
+    @abstractmethod
+    def apply(self, output: npt.ArrayLike) -> npt.NDArray[Any]:
+        """The action for each row; a row's action does not depend on the other rows.
+
+        Args:
+            output: Network outputs, free of the loss's own shift, (n_rows, d_out).
+
+        Returns:
+            {0, 1}, (n_rows,) for a binary task and (n_rows, n_labels) for several labels; the class index, (n_rows,);
+            or the outputs as they are, (n_rows, n_targets); the task reads them in the target's unit.
+
+        Raises:
+            DecisionError: An output is not finite, or there is another number of them.
+        """
+
+    @abstractmethod
+    def probability(self, output: npt.ArrayLike) -> Array:
+        """Calibrated probabilities, in the shape of the task's prediction: (n_rows, n_classes) or (n_rows, n_labels).
+
+        Raises:
+            DecisionError: As for `apply`, and where the task has no probabilities.
+        """
+
+    @abstractmethod
+    def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
+        """What other thresholds would give on these rows: precision, recall and utility, for a plot.
+
+        Args:
+            output: Network outputs, (n_rows, d_out).
+            y: Encoded targets, (n_rows, d_y); NaN where missing.
+
+        Raises:
+            DecisionError: As for `apply`, and where nothing is chosen.
+        """
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return {"family": self.family, **asdict(self)}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "Decision":
+        """Read what `to_json` wrote.
+
+        Raises:
+            DecisionError: It is not a decision.
+
+        Example:
+            >>> decision = AsIs("regression", None, Calibration.identity(1))
+            >>> Decision.from_json(decision.to_json()) == decision
+            True
+        """
+        try:
+            goal = None if values["goal"] is None else Goal.from_json(values["goal"])
+            calibration = Calibration.from_json(values["calibration"])
+            if values["family"] == Cuts.family:
+                return Cuts(values["kind"], goal, calibration, tuple(map(Cut.from_json, values["cuts"])))
+            if values["family"] == Offsets.family:
+                return Offsets(values["kind"], goal, calibration, OffsetChoice.from_json(values["choice"]))
+            return AsIs(values["kind"], goal, calibration)
+        except (KeyError, TypeError) as error:
+            raise DecisionError(f"This is not a stored decision ({error}): decide again.") from error
+
+    def _calibrated(self, output: npt.ArrayLike) -> Array:
+        values, d_out = np.asarray(output, dtype=np.float64), len(self.calibration.slope)
+        if values.ndim != 2 or values.shape[1] != d_out:
+            raise DecisionError(f"Outputs of shape {values.shape} do not fit: the decision takes {d_out} per row.")
+        if not np.isfinite(values).all():
+            raise DecisionError(f"{(~np.isfinite(values)).any(axis=1).sum()} rows have an output that is not finite.")
+        return self.calibration.apply(values)
+
+
+@final
+@dataclass(frozen=True)
+class Cut:
+    """The threshold of one label.
+
+    Args:
+        label: The label's name.
+        threshold: Calibrated probability from which a row is positive.
+        logit: The same as a logit: what is compared, because probabilities saturate.
+        interval: Where 90 % of the resamples have their best threshold, as probabilities.
+        utility: Worth to expect on new rows: the worth on the rows it was chosen from less `optimism`.
+        utility_interval: Where that worth lies, with 90 % confidence.
+        optimism: By how much the choice flatters itself on those rows.
+        rule: The rule that chose.
+        metrics: Metrics and confusion counts at the threshold.
+        metrics_at_half: The same at the calibrated probability 0.5.
+        n_rows: Labelled rows.
+        n_positives: Positive rows among them.
+        warnings: What to know before trusting it.
+    """
+
+    label: str
+    threshold: float
+    logit: float
+    interval: tuple[float, float]
+    utility: float
+    utility_interval: tuple[float, float]
+    optimism: float
+    rule: str
+    metrics: Mapping[str, float]
+    metrics_at_half: Mapping[str, float]
+    n_rows: int
+    n_positives: int
+    warnings: tuple[str, ...]
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "Cut":
+        """Read a cut from plain values."""
+        tuples = {name: tuple(values[name]) for name in ("interval", "utility_interval", "warnings")}
+        return Cut(**{**values, **tuples})
+
+
+@final
+@dataclass(frozen=True)
+class Cuts(Decision):
+    """A threshold for each label, of a binary task or of several labels."""
+
+    family: ClassVar[str] = "labels"
+
+    cuts: tuple[Cut, ...]
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The calibrated probability from which each label is positive."""
+        return tuple(cut.threshold for cut in self.cuts)
+
+    @property
+    def utility(self) -> float:
+        """Mean utility of the labels."""
+        return float(np.mean([cut.utility for cut in self.cuts]))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The warnings of all labels, with their names where there are several."""
+        several = len(self.cuts) > 1
+        return tuple(f"{cut.label}: {text}" if several else text for cut in self.cuts for text in cut.warnings)
+
+    def apply(self, output: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        marked = (self._calibrated(output) >= [cut.logit for cut in self.cuts]).astype(np.int64)
+        return marked[:, 0] if self.kind == "binary" else marked
+
+    def probability(self, output: npt.ArrayLike) -> Array:
+        probability: Array = expit(self._calibrated(output))
+        return np.hstack([1 - probability, probability]) if self.kind == "binary" else probability
+
+    def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
+        logits, targets = self._calibrated(output), np.asarray(y, dtype=np.float64)
+        curves = [self._curve(cut, logits[:, j], targets[:, j]) for j, cut in enumerate(self.cuts)]
+        return pd.concat(curves, ignore_index=True)
+
+    def _curve(self, cut: Cut, logit: Array, y: Array) -> pd.DataFrame:
+        rows = ~np.isnan(y)
+        if self.goal is None or not rows.any():
+            raise DecisionError(f"The curve of {cut.label!r} needs a goal and labelled rows.")
+        cells = tally(logit[rows], y[rows], np.ones(rows.sum()))
+        cells = cells.take(cells.grid(N_CURVE, keep=0))
+        counts = cells.counts()
+        named = {name: UTILITIES[name].of(*counts) for name in ("precision", "recall")}
+        columns = (
+            {"threshold": expit(cells.cuts), "logit": cells.cuts} | named | {"utility": self.goal.utility.of(*counts)}
+        )
+        return pd.DataFrame({"label": cut.label, **columns})
+
+
+@final
+@dataclass(frozen=True)
+class Offsets(Decision):
+    """The class whose log-probability plus offset is greatest."""
+
+    family: ClassVar[str] = "classes"
+
+    choice: OffsetChoice
+
+    @property
+    def utility(self) -> float:
+        """Worth to expect on new rows."""
+        return self.choice.utility
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before trusting it."""
+        return self.choice.warnings
+
+    def apply(self, output: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        action: npt.NDArray[np.int64] = (self._calibrated(output) + self.choice.offsets).argmax(axis=1)
+        return action
+
+    def probability(self, output: npt.ArrayLike) -> Array:
+        probability: Array = softmax(self._calibrated(output), axis=1)
+        return probability
+
+    def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
+        """As for `Decision`, with the power of the prior in place of the threshold and macro averages."""
+        scores, actual = labelled(log_softmax(self._calibrated(output), axis=1), y)
+        name = self.goal.maximize if self.goal and self.goal.maximize else "accuracy"
+        return tally_classes(scores, actual, strengths=STRENGTHS, utility=name)
+
+
+@final
+@dataclass(frozen=True)
+class AsIs(Decision):
+    """Nothing to decide: the values are the action."""
+
+    family: ClassVar[str] = "values"
+
+    @property
+    def utility(self) -> float | None:
+        """None: nothing was maximized."""
+        return None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Nothing to warn of."""
+        return ()
+
+    def apply(self, output: npt.ArrayLike) -> Array:
+        return self._calibrated(output)
+
+    def probability(self, output: npt.ArrayLike) -> Array:
+        raise DecisionError(f"A {self.kind} task has no probabilities: read the values with `apply`.")
+
+    def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
+        raise DecisionError(f"A {self.kind} task has no threshold, so there is no curve.")
+
+
+def labelled(scores: Array, y: npt.ArrayLike) -> tuple[Array, npt.NDArray[np.int64]]:
+    """The rows with a label, and its class index; the most probable one of soft labels.
+
+    Args:
+        scores: One row each, (n_rows, n_classes).
+        y: Class index, (n_rows, 1), or class probabilities, (n_rows, n_classes); NaN where missing.
+
+    Raises:
+        DecisionError: The rows are not as many.
+
+    Example:
+        >>> labelled(np.zeros((2, 3)), [[2.0], [np.nan]])[1].tolist()
+        [2]
+    """
+    targets = np.asarray(y, dtype=np.float64)
+    if targets.ndim != 2 or len(targets) != len(scores):
+        raise DecisionError(f"{len(scores)} rows of outputs do not fit labels of shape {targets.shape}.")
+    rows = ~np.isnan(targets).any(axis=1)
+    targets = targets[rows]
+    hard = targets[:, 0] if targets.shape[1] == 1 else targets.argmax(axis=1)
+    return scores[rows], hard.astype(np.int64)

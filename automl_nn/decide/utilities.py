@@ -1,0 +1,214 @@
+"""What a cut-off is worth, and what it must keep: functions of the four confusion counts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_nn.errors import DecisionError, did_you_mean
+
+Array = npt.NDArray[np.float64]
+
+ROUNDING = 1e-12
+"""Two utilities closer than this are one."""
+
+
+@final
+class Counts(NamedTuple):
+    """Weights of the true and false positives and negatives; any shape, one entry per cut-off."""
+
+    tp: Array
+    fp: Array
+    fn: Array
+    tn: Array
+
+
+@final
+@dataclass(frozen=True)
+class Utility:
+    """The worth of a cut-off, greater is better.
+
+    Args:
+        name: How errors and reports call it.
+        of: From the counts `tp, fp, fn, tn` to the worth, elementwise.
+        monotone: One more true positive never hurts and one more false positive never helps, so that only cut-offs
+            right below a positive need to be tried.
+        source: Where it comes from.
+
+    Example:
+        >>> float(UTILITIES["f1"].of(*Counts(*np.array([3.0, 1.0, 2.0, 4.0]))))
+        0.6666666666666666
+    """
+
+    name: str
+    of: Callable[[Array, Array, Array, Array], Array]
+    monotone: bool = True
+    source: str = ""
+
+
+def ratio(numerator: Array, denominator: Array) -> Array:
+    """Quotient that is 0 where the denominator is 0, as scikit-learn's metrics are.
+
+    Example:
+        >>> ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0])).tolist()
+        [0.5, 0.0]
+    """
+    zeros = np.zeros(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)))
+    return np.divide(numerator, denominator, out=zeros, where=denominator != 0)
+
+
+def _precision(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+    return ratio(tp, tp + fp)
+
+
+def _recall(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+    return ratio(tp, tp + fn)
+
+
+def _marked(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+    return (tp + fp) / (tp + fp + fn + tn)
+
+
+def _accuracy(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+    return (tp + tn) / (tp + fp + fn + tn)
+
+
+def _balanced_accuracy(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+    return (ratio(tp, tp + fn) + ratio(tn, tn + fp)) / 2
+
+
+def _youden(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+    return 2 * _balanced_accuracy(tp, fp, fn, tn) - 1
+
+
+def _mcc(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+    return ratio(tp * tn - fp * fn, np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn)))
+
+
+def f_beta(beta: float) -> Utility:
+    """F-beta: the weighted harmonic mean in which recall counts `beta` times as much as precision.
+
+    Source:
+        van Rijsbergen (1979), Information Retrieval, ch. 7.
+
+    Example:
+        >>> f_beta(2.0).name
+        'f2'
+    """
+
+    def of(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+        return ratio((1 + beta**2) * tp, (1 + beta**2) * tp + beta**2 * fn + fp)
+
+    return Utility(f"f{beta:g}", of, source="van Rijsbergen (1979)")
+
+
+def cost(*, fp: float, fn: float) -> Utility:
+    """Minus the mean cost of a row.
+
+    On calibrated probabilities the best cut-off is `fp / (fp + fn)`.
+
+    Args:
+        fp: Cost of a false alarm.
+        fn: Cost of a miss, in the same unit.
+
+    Source:
+        Elkan (2001), The foundations of cost-sensitive learning, Eq. 2.
+
+    Example:
+        >>> float(cost(fp=1, fn=50).of(*Counts(*np.array([3.0, 10.0, 1.0, 6.0]))))
+        -3.0
+    """
+    price_fp, price_fn = fp, fn
+
+    def of(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+        return -(price_fp * fp + price_fn * fn) / (tp + fp + fn + tn)
+
+    return Utility(f"cost(fp={fp:g}, fn={fn:g})", of, source="Elkan (2001)")
+
+
+UTILITIES = {
+    "f1": f_beta(1.0),
+    "f2": f_beta(2.0),
+    "f0.5": f_beta(0.5),
+    "accuracy": Utility("accuracy", _accuracy),
+    "balanced_accuracy": Utility("balanced_accuracy", _balanced_accuracy, source="Brodersen et al. (2010)"),
+    "youden": Utility("youden", _youden, source="Youden (1950)"),
+    "mcc": Utility("mcc", _mcc, source="Matthews (1975)"),
+    "precision": Utility("precision", _precision),
+    "recall": Utility("recall", _recall),
+    "marked": Utility("marked", _marked, monotone=False),
+}
+"""The utilities by name; `cost` makes further ones. `marked` is the share of rows called positive."""
+
+
+def utility_named(name: str) -> Utility:
+    """Look a utility up.
+
+    Raises:
+        DecisionError: There is none of this name.
+
+    Example:
+        >>> utility_named("mcc").name
+        'mcc'
+    """
+    if name not in UTILITIES:
+        raise DecisionError(f"Unknown utility {name!r}. {did_you_mean(name, UTILITIES)}")
+    return UTILITIES[name]
+
+
+@final
+@dataclass(frozen=True)
+class Constraints:
+    """What a cut-off must keep on the rows it is chosen from.
+
+    Args:
+        min_precision: Smallest share of positives among the marked rows.
+        min_recall: Smallest share of the positives that are marked.
+        top_k: Largest number of marked rows.
+
+    Example:
+        >>> Constraints(min_recall=0.9).describe()
+        'recall >= 0.9'
+    """
+
+    min_precision: float | None = None
+    min_recall: float | None = None
+    top_k: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != Constraints()
+
+    def describe(self) -> str:
+        """The constraints in words; empty if there are none."""
+        words = [f"{name} >= {floor:g}" for name, floor in self._floors().items()]
+        return " and ".join(words + ([] if self.top_k is None else [f"at most {self.top_k} rows marked"]))
+
+    def shortfall(self, counts: Counts) -> Array:
+        """How far each cut-off misses the constraints, in shares added up; 0 where all are kept."""
+        short = np.zeros(np.shape(counts.tp))
+        for name, floor in self._floors().items():
+            short += np.maximum(floor - UTILITIES[name].of(*counts), 0.0)
+        if self.top_k is not None:
+            short += np.maximum(counts.tp + counts.fp - self.top_k, 0.0) / sum(counts)
+        return np.where(short < ROUNDING, 0.0, short)
+
+    def _floors(self) -> dict[str, float]:
+        floors = {"precision": self.min_precision, "recall": self.min_recall}
+        return {name: floor for name, floor in floors.items() if floor is not None}
+
+
+METRICS = ("precision", "recall", "f1", "mcc", "balanced_accuracy", "accuracy")
+"""The utilities that every report names."""
+
+
+def metrics(counts: Counts) -> dict[str, float]:
+    """The confusion counts at one cut-off and the metrics of `METRICS`.
+
+    Example:
+        >>> metrics(Counts(*np.array([3.0, 1.0, 2.0, 4.0])))["precision"]
+        0.75
+    """
+    named = {name: float(UTILITIES[name].of(*counts)) for name in METRICS}
+    return named | {name: float(count) for name, count in counts._asdict().items()}

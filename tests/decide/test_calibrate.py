@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from automl_nn.decide.calibrate import Calibration, fit_calibration
+
+
+def _label(n_rows=5000, *, slope=1.0, intercept=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(-1, 2, size=(n_rows, 1))
+    y = (rng.random((n_rows, 1)) < expit(slope * logit + intercept)).astype(float)
+    return logit, y
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "kind"), [(1.0, 0.0, "identity"), (0.4, 0.0, "temperature"), (2.0, -1.5, "platt")]
+)
+def test_the_simplest_map_that_explains_the_labels_is_found(slope, intercept, kind):
+    fitted = fit_calibration(*_label(slope=slope, intercept=intercept), family="labels")
+    assert fitted.kind == (kind,)
+    assert fitted.slope[0] == pytest.approx(slope, abs=0.15)
+    assert fitted.intercept[0] == pytest.approx(intercept, abs=0.15)
+
+
+def test_platt_scaling_equals_logistic_regression():
+    logit, y = _label(20_000, slope=2.0, intercept=-1.0)
+    oracle = LogisticRegression(C=np.inf, tol=1e-10).fit(logit, y[:, 0])
+    fitted = fit_calibration(logit, y, family="labels")
+    assert fitted.slope[0] == pytest.approx(oracle.coef_[0, 0], rel=2e-3)  # Platt's smoothed targets differ a little
+    assert fitted.intercept[0] == pytest.approx(oracle.intercept_[0], rel=2e-3)
+
+
+def test_each_label_is_calibrated_alone_and_missing_labels_change_nothing():
+    logits, y = (
+        np.hstack([_label(slope=3.0)[0], _label(seed=1)[0]]),
+        np.hstack([_label(slope=3.0)[1], _label(seed=1)[1]]),
+    )
+    holes = np.vstack([y, np.full((50, 2), np.nan)])
+    both = fit_calibration(np.vstack([logits, np.ones((50, 2))]), holes, family="labels")
+    alone = [fit_calibration(logits[:, [j]], y[:, [j]], family="labels") for j in range(2)]
+    assert both.slope == tuple(calibration.slope[0] for calibration in alone)
+
+
+def test_few_positives_perfect_and_reversed_scores_leave_the_output_as_it_is():
+    logit, y = _label(2000, slope=3.0)
+    y[np.flatnonzero(y)[19:]] = 0
+    assert fit_calibration(logit, y, family="labels").kind == ("identity",)
+    logit, y = _label(slope=-1.0)
+    assert fit_calibration(logit, y, family="labels").kind == ("identity",)
+    separated = fit_calibration(50 * np.sign(logit), (logit > 0).astype(float), family="labels")
+    assert 0 < separated.slope[0] <= 1
+
+
+def test_a_temperature_of_classes_lowers_the_log_loss_and_keeps_the_order():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(3000, 4))
+    y = np.array([rng.choice(4, p=p) for p in softmax(logits, axis=1)])[:, None].astype(float)
+    fitted = fit_calibration(5 * logits, y, family="classes")
+    assert fitted.slope == pytest.approx((0.2,) * 4, abs=0.02)
+    before, after = softmax(5 * logits, axis=1), softmax(fitted.apply(5 * logits), axis=1)
+    assert log_loss(y, after) < log_loss(y, before)
+    assert np.array_equal(before.argmax(1), after.argmax(1))
+    hard = fit_calibration(5 * logits, np.eye(4)[y[:, 0].astype(int)], family="classes")
+    assert hard.slope == pytest.approx(fitted.slope)
+
+
+def test_calibrated_classes_and_values_are_left_alone():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(3000, 3))
+    y = np.array([rng.choice(3, p=p) for p in softmax(logits, axis=1)])[:, None]
+    assert fit_calibration(logits, y, family="classes") == Calibration.identity(3)
+    assert fit_calibration(logits, logits, family="values") == Calibration.identity(3)
+    assert fit_calibration(logits, np.full((3000, 1), np.nan), family="classes") == Calibration.identity(3)
+
+
+def test_a_calibration_survives_json():
+    fitted = fit_calibration(*_label(slope=0.3, intercept=1.0), family="labels")
+    assert Calibration.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted

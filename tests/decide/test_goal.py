@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from automl_nn.decide.goal import Goal
+from automl_nn.errors import DecisionError
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "The goal is empty"),
+        ({"maximize": "f3x"}, "Unknown utility 'f3x'"),
+        ({"maximize": "balanced_acuracy"}, "Did you mean 'balanced_accuracy'"),
+        ({"maximize": "f1", "cost": (1, 5)}, "are two goals"),
+        ({"cost": (-1, 5)}, r"cost = \(-1, 5\) is not possible"),
+        ({"cost": (0, 0)}, "not both 0"),
+        ({"cost": (float("nan"), 1)}, "cost = "),
+        ({"cost": (1, 2, 3)}, "give the costs"),
+        ({"min_precision": 0.0}, "min_precision = 0.0 is not possible"),
+        ({"min_recall": 1.1}, "min_recall = 1.1 is not possible"),
+        ({"min_recall": float("nan")}, "min_recall = nan"),
+        ({"top_k": 0}, "top_k = 0"),
+        ({"top_k": 2.5}, "top_k = 2.5"),
+        ({"maximize": "recall"}, "Maximizing recall alone marks every row"),
+        ({"maximize": "recall", "min_recall": 0.5}, "Maximizing recall alone marks every row"),
+        ({"maximize": "precision", "min_precision": 0.5}, "Maximizing precision alone marks a single row"),
+        ({"maximize": "precision", "top_k": 10}, "Maximizing precision alone marks a single row"),
+    ],
+)
+def test_an_impossible_goal_is_refused_in_one_sentence(values, message):
+    with pytest.raises(DecisionError, match=message):
+        Goal(**values)
+
+
+@pytest.mark.parametrize(
+    ("goal", "words"),
+    [
+        (Goal("f2"), "f2"),
+        (Goal(cost=(1, 50)), "cost(fp=1, fn=50)"),
+        (Goal(min_recall=0.9), "precision with recall >= 0.9"),
+        (Goal(min_precision=0.8), "recall with precision >= 0.8"),
+        (Goal(min_precision=0.8, min_recall=0.1), "f1 with precision >= 0.8 and recall >= 0.1"),
+        (Goal(top_k=30), "marked with at most 30 rows marked"),
+        (Goal("recall", top_k=30), "recall with at most 30 rows marked"),
+    ],
+)
+def test_a_goal_says_what_it_maximizes_and_survives_json(goal, words):
+    assert goal.describe() == words
+    assert Goal.from_json(json.loads(json.dumps(goal.to_json()))) == goal

@@ -1,1 +1,49 @@
-"""automl_nn."""
+"""Find out by measurement how a neural network must be trained on your data, and decide where to cut its scores.
+
+A public name is imported when it is first used: `import automl_nn` waits for neither torch nor Optuna.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from automl_nn.errors import did_you_mean
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "AutoMLClassifier": "automl_nn.estimator",
+    "AutoMLError": "automl_nn.errors",
+    "AutoMLRegressor": "automl_nn.estimator",
+    "BudgetError": "automl_nn.errors",
+    "Choice": "automl_nn.space.ranges",
+    "DataError": "automl_nn.errors",
+    "Decision": "automl_nn.decide.decision",
+    "DecisionError": "automl_nn.errors",
+    "DivergedError": "automl_nn.errors",
+    "Held": "automl_nn.space.ranges",
+    "InputError": "automl_nn.errors",
+    "Integer": "automl_nn.space.ranges",
+    "ModelFileError": "automl_nn.errors",
+    "NoTrialError": "automl_nn.errors",
+    "Parting": "automl_nn.search.problem",
+    "Predictor": "automl_nn.predict",
+    "Real": "automl_nn.space.ranges",
+    "SpaceError": "automl_nn.errors",
+    "SplitError": "automl_nn.errors",
+    "StorageError": "automl_nn.errors",
+    "Study": "automl_nn.study",
+    "TargetError": "automl_nn.errors",
+    "TrainingError": "automl_nn.errors",
+}
+
+__all__ = [*_EXPORTS, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"automl_nn has no public name {name!r}. {did_you_mean(name, _EXPORTS)}")
+    return getattr(import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,6 +13,7 @@ Numbers = NDArray[np.float64]
 N_QUANTILES = 1000
 """Quantiles that a fitted column keeps at most."""
 
+_ROUNDING = 1e-12
 _RELATIVE_FLOOR = 1e-12
 _FAR = 1e9
 _LARGEST = 1e300
@@ -199,11 +200,12 @@ def _standardized(x: Numbers, center: Numbers, scale: Numbers) -> Numbers:
 
 
 def _ranks(values: Numbers, quantiles: Numbers) -> Numbers:
-    """Share of the fitted values below, the middle of the step for repeated ones."""
+    """Share of the fitted values below, the middle of the step for repeated ones.
+
+    A value counts as equal to a repeated one if it differs by rounding, as after a round trip through a CSV file.
+    """
     shares = np.linspace(0.0, 1.0, len(quantiles))
-    from_below: Numbers = np.interp(values, quantiles, shares)
-    if (np.diff(quantiles) > 0).all():
-        return from_below
-    from_above = 1 - np.interp(-values, -quantiles[::-1], shares)
-    ranks: Numbers = (from_below + from_above) / 2
+    rounding = _ROUNDING * np.abs(quantiles).max()
+    lower, upper = (np.interp(values + shift, quantiles, shares) for shift in (-rounding, rounding))
+    ranks: Numbers = (lower + upper) / 2
     return ranks

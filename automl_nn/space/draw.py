@@ -10,6 +10,9 @@ from automl_nn.space.ranges import Choice, Range, Trial, Value
 def suggest(trial: Trial, space: Space, path: str = "") -> Config:
     """Draw a config: ask the trial for every range, under its path.
 
+    A knob that two alternatives of a table have with different ranges is asked for under the name of its alternative,
+    as `train.optimizer.sgd.lr`, so that a sampler does not mix the two; its place in the config is the same.
+
     Args:
         trial: An Optuna trial, or anything with its three `suggest` methods.
         space: What to draw from.
@@ -28,11 +31,20 @@ def suggest(trial: Trial, space: Space, path: str = "") -> Config:
             config |= {key: name} | suggest(trial, node.bundles[str(name)], path)
         elif isinstance(node, Options):
             name = str(Choice(node.searched, node.default).suggest(trial, f"{here}.name"))
-            config[key] = {"name": name} | suggest(trial, node[name].space, here)
+            config[key] = {"name": name} | _suggest_knobs(trial, node, name, here)
         elif isinstance(node, Range):
             config[key] = node.suggest(trial, here)
         else:
             config[key] = suggest(trial, node, here) if isinstance(node, Mapping) else node
+    return config
+
+
+def _suggest_knobs(trial: Trial, table: Options[Any], name: str, path: str) -> Config:
+    """Draw the knobs of an alternative: under their own names where others have them with other ranges."""
+    config: Config = {}
+    for knob, node in table[name].space.items():
+        shared = all(option.space[knob] == node for option in table.values() if knob in option.space)
+        config |= suggest(trial, {knob: node}, path if shared else f"{path}.{name}")
     return config
 
 
@@ -62,6 +74,7 @@ def _starts(space: Space, path: str = "") -> Iterator[tuple[str, Value]]:
         elif isinstance(node, Options):
             yield f"{here}.name", node.default
             yield from _starts(node[node.default].space, here)
+            yield from _starts(node[node.default].space, f"{here}.{node.default}")
         elif isinstance(node, Range):
             yield here, node.start
         elif isinstance(node, Mapping):
@@ -101,7 +114,8 @@ class _Recorder:
         return value
 
     def suggest_categorical(self, name: str, choices: Sequence[Value]) -> Value:
-        self._drawn[name] = value = self._trial.suggest_categorical(name, choices)
+        value: Value = self._trial.suggest_categorical(name, choices)
+        self._drawn[name] = value
         return value
 
 

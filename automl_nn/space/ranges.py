@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 from automl_nn.errors import SpaceError
 
@@ -16,7 +16,7 @@ class Trial(Protocol):
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
-    def suggest_categorical(self, name: str, choices: Sequence[Value]) -> Value: ...
+    def suggest_categorical(self, name: str, choices: Sequence[Value]) -> Any: ...
 
 
 class Range(ABC):
@@ -162,7 +162,8 @@ class Choice(Range):
         return self.values[0] if self.default is None else self.default
 
     def suggest(self, trial: Trial, path: str) -> Value:
-        return trial.suggest_categorical(path, self.values) if len(self.values) > 1 else self.values[0]
+        drawn: Value = trial.suggest_categorical(path, self.values) if len(self.values) > 1 else self.values[0]
+        return drawn
 
     def check(self, value: Value, path: str) -> Value:
         for known in self.values:

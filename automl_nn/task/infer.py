@@ -105,6 +105,11 @@ def _with_classes(target: pd.DataFrame, kind: str, metric: str | None, classes: 
     column = target.iloc[:, 0]
     known = column.dropna()
     names = tuple(classes) if classes is not None else _sorted_classes(known)
+    if kind == "binary" and len(names) != 2:
+        raise TargetError(
+            f"A binary task needs 2 classes, but column {column.name!r} has {len(names)}: {preview(names)}. "
+            "For more than two use task='multiclass'."
+        )
     if len(names) > 50 and len(names) > len(known) / 2:
         raise TargetError(
             f"The target {column.name!r} has {len(names)} classes in {len(known)} rows, like an identifier: "
@@ -116,11 +121,6 @@ def _with_classes(target: pd.DataFrame, kind: str, metric: str | None, classes: 
                 f"A multiclass task needs 3 classes, but column {column.name!r} has 2: use task='binary'."
             )
         return Multiclass((str(column.name),), metric or "neg_log_loss", names)
-    if len(names) != 2:
-        raise TargetError(
-            f"A binary task needs 2 classes, but column {column.name!r} has {len(names)}: {preview(names)}. "
-            "For more than two use task='multiclass'."
-        )
     share = (known == names[1]).mean()
     return Binary((str(column.name),), metric or _metric_for(float(share)), names)
 

@@ -281,14 +281,6 @@ def _class_focal(*, gamma: Tensor, tau: Tensor, share: Tensor) -> Loss:
     return Loss(entries, shift=weight.log().squeeze(1), sharpen=functools.partial(sharpen_class_focal, gamma=gamma))
 
 
-def _logit_adjusted(*, tau: Tensor, share: Tensor) -> Loss:
-    margin = _per_entry(tau, share) * share.clamp_min(1e-6).log()
-    plain = functools.partial(
-        class_cross_entropy, weight=torch.ones_like(margin), label_smoothing=torch.zeros_like(margin[..., :1])
-    )
-    return Loss(lambda output, y: plain(output + margin, y), shift=-margin.squeeze(1))
-
-
 def _mse(*, share: Tensor) -> Loss:
     return Loss(mean_squared_error, shift=share.new_zeros(1, len(share)))
 
@@ -318,16 +310,13 @@ CLASS_LOSSES: Options[Loss] = Options(
     {
         "cross_entropy": Option(_class_cross_entropy, {"tau": _TAU, "label_smoothing": _SMOOTHING}, source=_ELKAN),
         "focal": Option(_class_focal, {"gamma": _GAMMA, "tau": _TAU}, source=_FOCAL),
-        "logit_adjusted": Option(
-            _logit_adjusted, {"tau": Real(0.0, 1.5, default=1.0)}, source="arXiv:2007.07314, Eq. 10"
-        ),
     },
-    searched=("cross_entropy", "focal"),
 )
 """Losses of one class among several: class c weighs `(mean count / n_c) ** tau`.
 
-Logit adjustment is not searched by default: once its shift is undone it has the minimum of plain cross-entropy, and
-differs only in where training starts.
+The logit-adjusted loss (arXiv:2007.07314, Eq. 10) is not among them: it adds a constant to the outputs, so once
+training starts at the prior and the constant is taken off again, every step equals one of plain cross-entropy. Its
+effect on actions is a decision's: the class offsets of `automl_nn.decide`.
 """
 
 VALUE_LOSSES: Options[Loss] = Options(

@@ -79,6 +79,21 @@ def test_what_is_not_searched_is_not_a_parameter():
     assert "train.n_epochs" not in default_params(SPACE)
 
 
+def test_knobs_of_one_name_with_other_ranges_are_drawn_apart():
+    optimizers = Options(
+        "optimizer",
+        {
+            "adam": Option(keep, {"lr": Real(1e-4, 1e-2, default=1e-3), "decay": Real(0, 1, default=0)}),
+            "sgd": Option(keep, {"lr": Real(1e-2, 1.0, default=0.1), "decay": Real(0, 1, default=0)}),
+        },
+    )
+    space = {"optimizer": optimizers}
+    config = draw(space, {"optimizer.name": "sgd", "optimizer.sgd.lr": 0.5, "optimizer.decay": 0.2})
+    assert config == {"optimizer": {"name": "sgd", "lr": 0.5, "decay": 0.2}}
+    assert defaults(space)["optimizer"] == {"name": "adam", "lr": 1e-3, "decay": 0}
+    assert draw(space, default_params(space)) == defaults(space)
+
+
 def test_optuna_draws_every_alternative():
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     drawn = [flatten(suggest(study.ask(), SPACE)) for _ in range(40)]

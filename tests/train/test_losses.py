@@ -220,15 +220,6 @@ def test_huber_is_that_of_torch():
     torch.testing.assert_close(loss(output, targets)[0], functional.huber_loss(output[0], y, delta=0.8))
 
 
-def test_logit_adjustment_adds_the_log_of_the_prior():
-    output, y = draw("classes")
-    targets = Targets(y)
-    prior = functional.one_hot(y[:, 0].long(), 3).double().mean(0)
-    loss = make_loss("classes", {"name": "logit_adjusted", "tau": 1.2}, targets=targets)
-    expected = functional.cross_entropy(output[0] + 1.2 * prior.log(), y[:, 0].long())
-    torch.testing.assert_close(loss(output, targets)[0], expected)
-
-
 def test_a_rare_label_weighs_at_most_a_hundred():
     y = torch.zeros(10_000, 2)
     y[0, 0] = 1

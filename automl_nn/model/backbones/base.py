@@ -16,8 +16,8 @@ from automl_nn.space.options import Space
 from automl_nn.space.ranges import Integer
 
 DEPTH_AND_WIDTH: Space = {
-    "n_blocks": Integer(1, 6, default=3, valid=(0, 64)),
-    "d_block": Integer(16, 1024, default=256, log=True, valid=(1, 16384)),
+    "n_blocks": Integer(1, 4, default=3, valid=(0, 64)),
+    "d_block": Integer(32, 512, default=256, log=True, valid=(1, 16384)),
 }
 """The knobs that backbones share, with equal ranges, so that a search learns them once."""
 

@@ -1,0 +1,79 @@
+"""From a file and options to one question: what `check` looks at and `tune` searches for."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import pandas as pd
+
+from automl_nn.cli.studyfile import StudyFile, read_study_file
+from automl_nn.data.read import read_frame
+from automl_nn.errors import InputError
+from automl_nn.search.problem import Parting
+
+_PARTING = ("group", "time", "gap", "val_share", "min_positives")
+
+
+@final
+@dataclass(frozen=True)
+class Given:
+    """What is asked of which data.
+
+    Args:
+        frame: The data, one row an example.
+        target: Names of the target columns.
+        task: Kind, metric, classes and roles, by their names in a study file's TASK.
+        parting: How the rows are parted.
+        settings: From a knob's path to a value, a range or a table.
+        budget: Limits that a study file gives.
+    """
+
+    frame: pd.DataFrame
+    target: tuple[str, ...]
+    task: Mapping[str, Any]
+    parting: Parting
+    settings: Mapping[str, Any]
+    budget: Mapping[str, Any]
+
+
+def gather(file: Path, *, asked: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> Given:
+    """Read a data file or a study file and lay what the command line asks over it.
+
+    Args:
+        file: A CSV, Parquet or study file.
+        asked: Values for keys of TASK in a study file; None and empty ones are not asked.
+        settings: Knobs that the command line sets.
+
+    Raises:
+        InputError: The file cannot be used, or the question contradicts itself.
+    """
+    is_study = file.suffix == ".py" and not file.is_dir()
+    study = read_study_file(file) if is_study else StudyFile(read_frame(file), {}, {}, {})
+    task = {**study.task, **{key: value for key, value in asked.items() if value not in (None, [], {})}}
+    parting = _parting({key: task.pop(key) for key in _PARTING if key in task})
+    target = _targets(task.pop("target", ()), study.frame.columns)
+    return Given(study.frame, target, task, parting, {**study.space, **(settings or {})}, study.budget)
+
+
+def _parting(values: Mapping[str, Any]) -> Parting:
+    if "group" in values and "time" in values:
+        raise InputError(
+            f"Rows are parted by the group {values['group']!r} or by the time {values['time']!r}: give one of them."
+        )
+    if "gap" in values and "time" not in values:
+        raise InputError(
+            f"A gap of {values['gap']} rows needs a time to part by: add --time COL, or leave the gap out."
+        )
+    return Parting(**values)
+
+
+def _targets(names: str | Iterable[str], columns: Collection[str]) -> tuple[str, ...]:
+    """The names one by one: one that is no column may be several with commas between them."""
+    given = [names] if isinstance(names, str) else list(names)
+    return tuple(part for name in given for part in _split(name, columns))
+
+
+def _split(name: str, columns: Collection[str]) -> list[str]:
+    parts = [part.strip() for part in name.split(",")]
+    return parts if name not in columns and any(part in columns for part in parts) else [name]

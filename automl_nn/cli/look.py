@@ -1,0 +1,39 @@
+"""`automl-nn status` and `automl-nn trials`: read what a search has stored."""
+
+from typing import Annotated
+
+import typer
+
+from automl_nn.cli import options
+from automl_nn.cli.following import show_study
+from automl_nn.cli.output import Format, show
+
+
+def status(
+    study: Annotated[
+        str | None, typer.Argument(metavar="[STUDY]", help="Name of the study; all of them if left out.")
+    ] = None,
+    *,
+    storage: options.Storage = options.STORAGE,
+    form: options.Format = Format.table,
+) -> None:
+    """Show how a study stands, or list all studies."""
+    if study is None:
+        from automl_nn.review.tables import records
+        from automl_nn.study import list_studies
+
+        show(records(list_studies(storage)), form)
+        return
+    from automl_nn.study import Study
+
+    show_study(Study.load(study, storage=storage), form)
+
+
+def trials(
+    study: options.Study, *, storage: options.Storage = options.STORAGE, form: options.Format = Format.table
+) -> None:
+    """List the trials of a study, best first, with the knobs in which they differ from trial 0."""
+    from automl_nn.review.tables import trial_rows
+    from automl_nn.study import Study
+
+    show(trial_rows(Study.load(study, storage=storage).leaderboard()), form)

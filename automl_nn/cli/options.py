@@ -1,0 +1,52 @@
+"""The options that more than one command takes: one place for each name and its help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automl_nn.cli import output
+
+STORAGE = "sqlite:///automl_nn.db"
+"""Where studies are kept unless told otherwise: a file in the working folder."""
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, or a study file (.py).")]
+Study = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target", metavar="COL", help="The column to predict; repeat it, or separate by commas, for several."
+    ),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        "--task", metavar="T", help="binary, multiclass, multilabel, soft or regression; told from the target."
+    ),
+]
+Metric = Annotated[
+    str | None, typer.Option("--metric", metavar="M", help="The score that compares trials, by scikit-learn's name.")
+]
+Role = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        metavar="COL=ROLE",
+        help="Read a column as numeric, boolean, category or datetime, or leave it out as dropped; may be repeated.",
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        "--group", metavar="COL", help="Keep rows with the same value in one part: patients, sites, machines."
+    ),
+]
+Time = Annotated[str | None, typer.Option("--time", metavar="COL", help="Let the later rows choose between trials.")]
+Gap = Annotated[
+    int | None, typer.Option("--gap", metavar="N", help="With --time: rows left out between the two parts.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same numbers.")]
+Storage = Annotated[
+    str, typer.Option("--storage", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/NAME.")
+]
+Format = Annotated[output.Format, typer.Option("--format", "-f", help="Tables for people or JSON for programs.")]

@@ -1,0 +1,114 @@
+"""From words on a command line to values."""
+
+import re
+from collections.abc import Iterable
+
+from automl_nn.errors import BudgetError, DataError, DecisionError, SpaceError
+from automl_nn.space.ranges import Value
+
+_SPAN = re.compile(r"(?=.)(?:_d)?(?:_h)?(?:_m(?:in)?)?(?:_s?)?".replace("_", r"(\d+(?:\.\d+)?)"))
+_UNITS = (86400.0, 3600.0, 60.0, 1.0)
+
+
+def parse_seconds(text: str) -> float:
+    """A time span in seconds.
+
+    Args:
+        text: A number of seconds, or numbers with units as in `90s`, `10m`, `1h30m`, `1d`.
+
+    Raises:
+        BudgetError: It is no time span, or it is not greater than zero.
+
+    Example:
+        >>> [parse_seconds(text) for text in ("60", "10m", "1h30m")]
+        [60.0, 600.0, 5400.0]
+    """
+    match = _SPAN.fullmatch(text.strip().lower())
+    try:
+        seconds = (
+            sum(float(part) * unit for part, unit in zip(match.groups("0"), _UNITS, strict=True)) if match else 0.0
+        )
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0:
+        raise BudgetError(
+            f"timeout = {text!r} is not possible: give a time greater than zero in seconds, or as in 90s, 10m, 1h30m."
+        )
+    return seconds
+
+
+def parse_value(text: str) -> Value:
+    """A value in the type that it looks like: a whole number, a number, `true`, `false`, or a word.
+
+    Example:
+        >>> [parse_value(text) for text in ("3", "1e-3", "true", "selu")]
+        [3, 0.001, True, 'selu']
+    """
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, Value]:
+    """The knobs that `--set path=value` fixes, by path; the last one counts.
+
+    Raises:
+        SpaceError: One is not of that form.
+
+    Example:
+        >>> parse_settings(["train.batch_size=64", "train.loss.name=focal"])
+        {'train.batch_size': 64, 'train.loss.name': 'focal'}
+    """
+    settings = {}
+    for text in texts:
+        path, _, value = (part.strip() for part in text.partition("="))
+        if not path or not value:
+            raise SpaceError(f"--set {text!r} is not possible: write path=value, as in train.batch_size=256.")
+        settings[path] = parse_value(value)
+    return settings
+
+
+def parse_roles(texts: Iterable[str]) -> dict[str, str]:
+    """The roles that `--role column=role` sets, by column.
+
+    Raises:
+        DataError: One is not of that form.
+
+    Example:
+        >>> parse_roles(["zip=category"])
+        {'zip': 'category'}
+    """
+    roles = {}
+    for text in texts:
+        column, _, role = text.rpartition("=")
+        if not column or not role:
+            raise DataError(f"--role {text!r} is not possible: write column=role, as in zip=category.")
+        roles[column] = role
+    return roles
+
+
+def parse_cost(text: str) -> tuple[float, float]:
+    """The costs of a false alarm and of a miss.
+
+    Args:
+        text: As in `fp=1,fn=50`.
+
+    Raises:
+        DecisionError: It is not of that form.
+
+    Example:
+        >>> parse_cost("fp=1,fn=50")
+        (1.0, 50.0)
+    """
+    prices = dict(part.strip().lower().partition("=")[::2] for part in text.split(","))
+    try:
+        if set(prices) == {"fp", "fn"}:
+            return float(prices["fp"]), float(prices["fn"])
+    except ValueError:
+        pass
+    raise DecisionError(f"--cost {text!r} is not possible: write fp=1,fn=50 for a miss that costs 50 false alarms.")

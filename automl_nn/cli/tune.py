@@ -1,0 +1,117 @@
+"""`automl-nn tune`: search, in a study that the same line continues."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from automl_nn.cli import options
+from automl_nn.cli.following import show_study
+from automl_nn.cli.output import Format
+from automl_nn.cli.parse import parse_roles, parse_seconds, parse_settings
+from automl_nn.review.words import number
+
+if TYPE_CHECKING:
+    from automl_nn.study import Study
+
+DEFAULT_TIMEOUT = 600.0
+"""Seconds that a search takes if it is given no limit."""
+
+
+def tune(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE|STUDY.py", help="A CSV or Parquet file, or a study file in Python.")
+    ],
+    *,
+    target: options.Target = None,
+    task: options.Task = None,
+    metric: options.Metric = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--timeout", "--time-limit", metavar="SECONDS|10m", help="How long to search; 10m if no limit is given."
+        ),
+    ] = None,
+    n_trials: Annotated[
+        int | None,
+        typer.Option("--n-trials", metavar="TOTAL", help="Trials of the study in total, earlier ones included."),
+    ] = None,
+    storage: options.Storage = options.STORAGE,
+    study_name: Annotated[
+        str | None, typer.Option("--study-name", metavar="NAME", help="The name of the file unless given.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Fix a knob, as train.batch_size=256; may be repeated."),
+    ] = None,
+    role: options.Role = None,
+    group: options.Group = None,
+    time: options.Time = None,
+    gap: options.Gap = None,
+    n_workers: Annotated[
+        int | None,
+        typer.Option("--n-workers", metavar="N", min=1, help="Processes that search together; 1 unless given."),
+    ] = None,
+    seed: options.Seed = 0,
+    form: options.Format = Format.table,
+) -> None:
+    """Search for the best network. Ctrl-C keeps what was found; the same line again goes on from there."""
+    limits = {"n_trials": n_trials, "timeout": timeout, "n_workers": n_workers}
+    _limits(limits)
+    knobs, roles = parse_settings(settings or ()), parse_roles(role or ())
+
+    from automl_nn.cli.given import gather
+    from automl_nn.study import Study
+
+    asked = {"target": target, "kind": task, "metric": metric, "roles": roles, "group": group, "time": time, "gap": gap}
+    given = gather(file, asked=asked, settings=knobs)
+    question = {"task" if key == "kind" else key: value for key, value in given.task.items()}
+    study = Study(
+        given.frame,
+        given.target,
+        **question,
+        settings=given.settings,
+        parting=given.parting,
+        name=study_name or Path(file.name.removesuffix(".gz")).stem,
+        storage=storage,
+        seed=seed,
+    )
+    _warn(study)
+    search(study, _limits({**given.budget, **{name: limit for name, limit in limits.items() if limit is not None}}))
+    typer.echo(f"best trial {study.best_number}: {study.task.metric} {number(study.best_score)}", err=True)
+    show_study(study, form)
+
+
+def _warn(study: "Study") -> None:
+    """Say what is odd about the data and the settings before time is spent on them."""
+    odd = [finding.message for finding in study.findings if finding.level != "note"]
+    for text in (*odd, *study.warnings):
+        typer.echo(f"warning: {text}", err=True)
+
+
+def _limits(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """The limits as `Study.events` takes them; a time may be written as in `10m`."""
+    known: dict[str, Any] = {name: limit for name, limit in limits.items() if limit is not None}
+    if "timeout" in known:
+        known["timeout"] = parse_seconds(str(known["timeout"]))
+    if "timeout" not in known and "n_trials" not in known:
+        known["timeout"] = DEFAULT_TIMEOUT
+    return known
+
+
+def search(study: "Study", limits: Mapping[str, Any]) -> None:
+    """Run a search and show on standard error how it goes.
+
+    Args:
+        study: The study.
+        limits: Arguments of `Study.events`.
+    """
+    from automl_nn.review.progress import watch
+
+    steps: Any = study.events(**limits)
+    with closing(steps) as events:
+        console = Console(stderr=True)
+        watch(events, console=console, n_trials=limits.get("n_trials"), timeout=limits.get("timeout"))

@@ -1,0 +1,6 @@
+"""The scikit-learn door: estimators that tune networks when they are fitted."""
+
+from automl_nn.estimator.classifier import AutoMLClassifier
+from automl_nn.estimator.regressor import AutoMLRegressor
+
+__all__ = ["AutoMLClassifier", "AutoMLRegressor"]

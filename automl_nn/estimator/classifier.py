@@ -1,0 +1,201 @@
+"""The classifier."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, final
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+from sqlalchemy import URL
+
+from automl_nn.data.table import Role
+from automl_nn.decide.calibrate import fit_calibration
+from automl_nn.decide.choose import decide
+from automl_nn.decide.decision import Cut, Cuts, Decision
+from automl_nn.decide.goal import Goal
+from automl_nn.decide.utilities import Counts, metrics
+from automl_nn.errors import DecisionError, did_you_mean
+from automl_nn.estimator.base import AutoML
+from automl_nn.estimator.given import checked_labels, sorted_classes
+from automl_nn.search.problem import VAL_SHARE
+from automl_nn.study import Study
+
+ABOVE_HALF = float(np.finfo(np.float64).eps)
+"""The logit of the smallest probability above one half: at an even chance argmax takes the first class."""
+
+
+@final
+class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
+    """A classifier that tunes networks when it is fitted; the best of them predict together.
+
+    The features may be numbers, texts, categories and dates, and any of them may be missing. A `y` of one column is
+    binary or multiclass; one of several columns holds 0, 1 or NaN (unknown) for each of several labels.
+
+    Args:
+        n_trials: Trials in total.
+        timeout: Seconds. Give trials, seconds or both; whichever is spent first ends the search.
+        metric: Score that compares trials, by scikit-learn's name; greater is better. Unless given, average precision
+            where positives are under 10 %, else log loss.
+        settings: From knob path to a value, a range or a table: `{"model.backbone.n_blocks": 2}`.
+        decision: What `predict` is best for, as for `Study.decide`: `{"maximize": "f1"}` or `{"cost": (1, 50)}`. Unless
+            given, `predict` takes the class of the greatest probability, as other classifiers do; where positives are
+            rare, a decision is what you want. `predict_proba` does not depend on it.
+        roles: Roles of columns that should not be found by themselves; columns without names are `x0`, `x1`, ...
+        val_share: Share of the rows that choose between trials.
+        n_workers: Processes that train. With one, and no time-out, the result depends on `random_state` alone.
+        storage: Database that keeps the study. Fitting on the same data again goes on with the study up to `n_trials`;
+            other data need another `study_name`. Unless given, a temporary one. scikit-learn prints parameters: give a
+            password as part of a `sqlalchemy.URL`, which hides it.
+        study_name: Name of the study in the storage.
+        random_state: Seed of everything random; as an integer it is the `seed` of `Study`.
+
+    Attributes:
+        classes_: The classes in sorted order; the second of two is the positive one. A list of one array a label where
+            `y` has several columns.
+        n_features_in_: Number of features.
+        feature_names_in_: Names of the features, where they are all texts.
+        trials_: One row a trial, best first.
+        best_score_: Score of the best trial on the rows that choose.
+        best_params_: What was drawn for the best trial, under Optuna's names.
+        decision_: Calibration, and where the scores are cut.
+        predictor_: The deployable model; `predictor_.save("model.nn")` writes it to a file.
+        study_: The study in its storage; only where a `storage` was given.
+
+    Example:
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+        >>> classifier = AutoMLClassifier(n_trials=1, settings={"train.n_epochs": 10}, random_state=0).fit(X, y)
+        >>> bool(classifier.score(X, y) > 0.9)
+        True
+    """
+
+    def __init__(
+        self,
+        *,
+        n_trials: int | None = 20,
+        timeout: float | None = None,
+        metric: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        decision: Mapping[str, Any] | None = None,
+        roles: Mapping[str, Role] | None = None,
+        val_share: float = VAL_SHARE,
+        n_workers: int = 1,
+        storage: str | URL | None = None,
+        study_name: str = "study",
+        random_state: int | RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            n_trials=n_trials,
+            timeout=timeout,
+            metric=metric,
+            settings=settings,
+            roles=roles,
+            val_share=val_share,
+            n_workers=n_workers,
+            storage=storage,
+            study_name=study_name,
+            random_state=random_state,
+        )
+        self.decision = decision
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> "AutoMLClassifier":
+        """Tune networks on rows.
+
+        Args:
+            X: Features `(n, n_features)`: a pandas or polars frame, or an array.
+            y: Classes `(n,)`, or 0, 1 and NaN for each label `(n, n_labels)`.
+            groups: Rows of one group are not parted into those that train and those that choose `(n,)`.
+            sample_weight: Weight of each row in the loss `(n,)`; a row of weight 0 is left out.
+
+        Raises:
+            ValueError: Data, target, settings or budget cannot be used.
+            NoTrialError: Every trial failed.
+        """
+        given = self._given(X, y, checked_labels(y), groups, sample_weight)
+        if given.y.ndim == 2:
+            self.classes_: Any = [np.arange(2)] * given.y.shape[1]
+            return self._tune(given, "multilabel", None, self._decided)
+        self.classes_ = sorted_classes(given.y)
+        kind = "binary" if len(self.classes_) == 2 else "multiclass"
+        return self._tune(given, kind, self.classes_.tolist(), self._decided)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Classes `(n,)`, or 0 and 1 for each label `(n, n_labels)`.
+
+        Args:
+            X: Features `(n, n_features)`.
+
+        Raises:
+            ValueError: The features are not those of `fit`.
+        """
+        check_is_fitted(self)
+        actions = self.decision_.apply(self.predictor_.output(self._features(X, reset=False)))
+        return actions if actions.ndim == 2 else np.asarray(self.classes_[actions])
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Calibrated probabilities, `(n, n_classes)` in the order of `classes_`, or `(n, n_labels)`.
+
+        Args:
+            X: Features `(n, n_features)`.
+
+        Raises:
+            ValueError: The features are not those of `fit`.
+        """
+        check_is_fitted(self)
+        return self.predictor_.predict_proba(self._features(X, reset=False))
+
+    def _decided(self, study: Study) -> Decision:
+        if self.decision is None:
+            return most_probable(study)
+        goals = [field.name for field in fields(Goal)]
+        for name in self.decision:
+            if name not in goals:
+                raise DecisionError(f"Unknown goal {name!r}. {did_you_mean(name, goals)}")
+        return study.decide(**self.decision)
+
+
+def most_probable(study: Study) -> Decision:
+    """Calibrated outputs, and the class or the labels that are more probable than not."""
+    output, y = study.validation()
+    if study.task.family == "classes":
+        return decide(study.task, output, y, goal=Goal("accuracy"))
+    calibration = fit_calibration(output, y, family="labels")
+    logits = calibration.apply(output)
+    cuts = (cut_at_half(name, logits[:, j], y[:, j]) for j, name in enumerate(study.task.targets))
+    return Cuts(study.task.kind, None, calibration, tuple(cuts))
+
+
+def cut_at_half(label: str, logit: NDArray[Any], y: NDArray[Any]) -> Cut:
+    """The threshold of one half, with what it is worth on the rows that choose."""
+    marked, positive, negative = logit >= ABOVE_HALF, y == 1, y == 0
+    tp, fp = (marked & positive).sum(), (marked & negative).sum()
+    found = metrics(Counts(*np.array([tp, fp, positive.sum() - tp, negative.sum() - fp], dtype=np.float64)))
+    n_rows = int(positive.sum() + negative.sum())
+    interval = binomtest(round(found["accuracy"] * n_rows), n_rows).proportion_ci(0.9, method="wilson")
+    return Cut(
+        label=label,
+        threshold=0.5,
+        logit=ABOVE_HALF,
+        interval=(0.5, 0.5),
+        utility=found["accuracy"],
+        utility_interval=(float(interval.low), float(interval.high)),
+        optimism=0.0,
+        rule="more probable than not",
+        metrics=found,
+        metrics_at_half=found,
+        n_rows=n_rows,
+        n_positives=int(positive.sum()),
+        warnings=(),
+    )

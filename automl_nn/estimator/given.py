@@ -1,0 +1,115 @@
+"""What was given to `fit`: rows with their targets, checked as scikit-learn checks them."""
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from automl_nn.errors import TargetError
+
+GROUP = "__group__"
+"""Column that carries the groups to the split; it is no feature."""
+
+
+@final
+@dataclass(frozen=True)
+class Given:
+    """The rows that `fit` was given, less those without weight.
+
+    Args:
+        features: One column a feature.
+        y: Labels or quantities, `(n,)` or `(n, n_targets)`.
+        names: Names of the targets, none of them a feature's.
+        groups: What must not be parted `(n,)`.
+        weight: Weight of each row `(n,)`.
+    """
+
+    features: pd.DataFrame
+    y: NDArray[Any]
+    names: list[str]
+    groups: NDArray[Any] | None
+    weight: NDArray[np.float64] | None
+
+    def take(self, rows: NDArray[np.intp]) -> "Given":
+        """These rows."""
+        return Given(
+            features=self.features.iloc[rows].reset_index(drop=True),
+            y=self.y[rows],
+            names=self.names,
+            groups=None if self.groups is None else self.groups[rows],
+            weight=None if self.weight is None else self.weight[rows],
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """Features, targets and groups side by side."""
+        targets = pd.DataFrame(self.y, columns=self.names)
+        groups = {} if self.groups is None else {GROUP: self.groups}
+        return pd.concat([self.features, targets, pd.DataFrame(groups, index=targets.index)], axis=1)
+
+
+def target_names(y: Any, values: NDArray[Any], taken: list[str]) -> list[str]:
+    """The targets' own names where they have some, behind underscores where a feature has the same."""
+    own = list(y.columns) if hasattr(y, "columns") else [getattr(y, "name", None)]
+    if None in own:
+        own = ["y"] if values.ndim == 1 else [f"y{i}" for i in range(values.shape[1])]
+    names = list(map(str, own))
+    while set(names) & {*taken, GROUP}:
+        names = [f"_{name}" for name in names]
+    return names
+
+
+def checked_labels(y: Any) -> NDArray[Any]:
+    """Checked classes `(n,)` or labels `(n, n_labels)`."""
+    if _has_several(y):
+        return _numbers(y)
+    labels = _one_column(y)
+    check_classification_targets(labels)
+    return labels
+
+
+def checked_quantities(y: Any) -> NDArray[np.float64]:
+    """Checked quantities `(n,)` or `(n, n_targets)`."""
+    return _numbers(y if _has_several(y) else _one_column(y))
+
+
+def _has_several(y: Any) -> bool:
+    shape = np.asarray(y).shape
+    return len(shape) == 2 and shape[1] > 1
+
+
+def _numbers(y: Any) -> NDArray[np.float64]:
+    """Finite or missing numbers."""
+    numbers: NDArray[np.float64] = check_array(
+        y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y"
+    )
+    return numbers
+
+
+def _one_column(y: Any) -> NDArray[Any]:
+    column: NDArray[Any] = column_or_1d(y, warn=True)
+    missing = np.flatnonzero(pd.isna(column))
+    if len(missing):
+        raise TargetError(f"Input y contains NaN: it is missing in row {missing[0]}; leave such rows out.")
+    return np.asarray(check_array(column, dtype=None, ensure_2d=False, input_name="y"))
+
+
+def sorted_classes(labels: NDArray[Any]) -> NDArray[Any]:
+    """The distinct labels, sorted; two at least.
+
+    Raises:
+        TargetError: There is one class alone.
+
+    Example:
+        >>> sorted_classes(np.array([1, 0, 1])).tolist()
+        [0, 1]
+    """
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        raise TargetError(
+            f"Rows with weight hold 1 class, {classes.tolist()[0]!r}, but a classifier needs 2: add rows of others."
+        )
+    return classes

@@ -1,0 +1,226 @@
+"""A deployable model: encoders, networks, calibration and decision in one file that holds no code.
+
+The file is a zip of JSON and safetensors. Nothing in it is ever executed, and every part is checked against its SHA-256
+when it is read.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl_nn.data.read import as_frame, read_frame
+from automl_nn.data.table import Table
+from automl_nn.decide.decision import Decision
+from automl_nn.decide.ensemble import blend
+from automl_nn.errors import ModelFileError
+from automl_nn.task.base import Task
+from automl_nn.task.tasks import task_from_json
+from automl_nn.train.trained import Trained
+
+FORMAT = 1
+"""Version of the file format; a file of a later one is refused."""
+
+MANIFEST, CHECKSUMS = "manifest.json", "checksums.json"
+
+
+@final
+@dataclass(frozen=True)
+class Predictor:
+    """Predicts rows of a table.
+
+    Args:
+        task: What is asked.
+        schema: Columns and roles that the rows must have.
+        decision: Calibration, and where the scores are cut.
+        networks: Trained networks.
+        weights: Weight of each network in the mean of their outputs; they sum to 1.
+        versions: Libraries that the model was made with.
+
+    Example:
+        >>> import tempfile
+        >>> from sklearn.datasets import load_wine
+        >>> from automl_nn import Study
+        >>> folder, frame = tempfile.mkdtemp(), load_wine(as_frame=True).frame
+        >>> study = Study(frame, "target", settings={"train.n_epochs": 3}, storage=f"sqlite:///{folder}/studies.db")
+        >>> study.tune(n_trials=1).predictor().save(f"{folder}/wine.nn")
+        >>> Predictor.load(f"{folder}/wine.nn").predict_proba(frame).shape
+        (178, 3)
+    """
+
+    task: Task
+    schema: tuple[Mapping[str, str], ...]
+    decision: Decision
+    networks: tuple[Trained, ...]
+    weights: tuple[float, ...]
+    versions: Mapping[str, str]
+
+    def output(self, data: Any) -> NDArray[np.float64]:
+        """The networks' mean output for each row, free of the loss's own shift, `(n, d_out)`.
+
+        Args:
+            data: A frame, a path, or anything that `as_frame` takes. Other columns than the schema's are ignored.
+
+        Raises:
+            DataError: A column is missing or holds values of another type.
+        """
+        frame = read_frame(data) if isinstance(data, str | Path) else as_frame(data)
+        table = Table.from_schema(frame, self.schema)
+        return blend([network.output(table) for network in self.networks], self.weights, family=self.task.family)
+
+    def predict(self, data: Any) -> NDArray[Any]:
+        """What the decision makes of each row.
+
+        Args:
+            data: As for `output`.
+
+        Returns:
+            Class names `(n,)`; 0 or 1 for each label `(n, n_labels)`; or values in the target's unit, `(n,)` or
+            `(n, n_targets)`.
+        """
+        return self._actions(self.output(data))
+
+    def predict_proba(self, data: Any) -> NDArray[np.float64]:
+        """Calibrated probabilities, `(n, n_classes)` or `(n, n_labels)`.
+
+        Args:
+            data: As for `output`.
+
+        Raises:
+            DecisionError: The task is a regression.
+        """
+        return self.decision.probability(self.output(data))
+
+    def predict_frame(self, data: Any) -> pd.DataFrame:
+        """Predictions and probabilities as a frame, one row for each row given, in their order.
+
+        Args:
+            data: As for `output`.
+
+        Returns:
+            `prediction`, or `prediction_<target>` where there are several; `proba_<class>` for classes and labels.
+        """
+        output = self.output(data)
+        actions = self._actions(output)
+        several = actions.ndim == 2
+        names = [f"prediction_{name}" for name in self.task.targets] if several else ["prediction"]
+        frame = pd.DataFrame(actions if several else actions[:, None], columns=names)
+        if not self.task.classes:
+            return frame
+        probability = self.decision.probability(output)
+        return frame.assign(**{f"proba_{name}": probability[:, i] for i, name in enumerate(self.task.classes)})
+
+    def _actions(self, output: NDArray[np.float64]) -> NDArray[Any]:
+        actions = self.decision.apply(output)
+        if self.task.kind == "regression":
+            values = self.task.prediction(actions)
+            return values[:, 0] if values.shape[1] == 1 else values
+        if self.task.kind == "multilabel":
+            return actions
+        return np.asarray(np.array(self.task.classes, dtype=_dtype_of(self.task.classes))[actions])
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to a file.
+
+        Args:
+            path: Where to; a file that is there is replaced once the new one is complete.
+
+        Raises:
+            ModelFileError: The file cannot be written.
+        """
+        files = {f"network-{i}.safetensors": network.to_bytes() for i, network in enumerate(self.networks)}
+        files[MANIFEST] = json.dumps(self._manifest(), indent=1).encode()
+        files[CHECKSUMS] = json.dumps({name: _checksum(content) for name, content in files.items()}).encode()
+        partial = Path(f"{path}.partial")
+        try:
+            with zipfile.ZipFile(partial, "w") as archive:
+                for name, content in files.items():
+                    archive.writestr(name, content)
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise ModelFileError(f"The model cannot be written to {str(path)!r}: {error.strerror}.") from error
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "versions": dict(self.versions),
+            "task": self.task.to_json(),
+            "schema": [dict(column) for column in self.schema],
+            "decision": self.decision.to_json(),
+            "weights": list(self.weights),
+        }
+
+    @staticmethod
+    def load(path: str | PathLike[str]) -> "Predictor":
+        """Read a model from a file.
+
+        Raises:
+            ModelFileError: The file is missing, truncated, changed, from a newer version, or no model at all.
+        """
+        files = _read(Path(path))
+        manifest = json.loads(files[MANIFEST])
+        if manifest["format"] > FORMAT:
+            raise ModelFileError(
+                f"{str(path)!r} has format {manifest['format']}, but this version of automl_nn reads up to {FORMAT}: "
+                f"upgrade automl_nn (the model was written by {manifest['versions'].get('automl_nn', 'a newer one')})."
+            )
+        return Predictor(
+            task=task_from_json(manifest["task"]),
+            schema=tuple(manifest["schema"]),
+            decision=Decision.from_json(manifest["decision"]),
+            networks=tuple(
+                Trained.from_bytes(files[f"network-{i}.safetensors"]) for i in range(len(manifest["weights"]))
+            ),
+            weights=tuple(manifest["weights"]),
+            versions=manifest["versions"],
+        )
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what a model's numbers depend on.
+
+    Example:
+        >>> sorted(library_versions())
+        ['automl_nn', 'numpy', 'pandas', 'torch']
+    """
+    return {name: version(name) for name in ("automl_nn", "numpy", "pandas", "torch")}
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _dtype_of(classes: tuple[Any, ...]) -> type:
+    """One type for all class names, so that an array of them compares with the user's labels."""
+    kinds = {type(name) for name in classes}
+    return kinds.pop() if len(kinds) == 1 and kinds <= {int, float, bool} else object
+
+
+def _read(path: Path) -> dict[str, bytes]:
+    """The checked contents of a model file."""
+    if not path.is_file():
+        raise ModelFileError(
+            f"There is no model file {str(path)!r}: write one by `automl-nn decide STUDY -o model.nn`."
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            checksums: dict[str, str] = json.loads(archive.read(CHECKSUMS))
+            files = {name: archive.read(name) for name in checksums}
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelFileError(f"{str(path)!r} is no model file, or it is truncated: write the model anew.") from error
+    for name, content in files.items():
+        if _checksum(content) != checksums[name]:
+            raise ModelFileError(f"{str(path)!r} was changed after it was written ({name}): write the model anew.")
+    if MANIFEST not in files:
+        raise ModelFileError(f"{str(path)!r} has no {MANIFEST}: write the model anew.")
+    return files

@@ -1,0 +1,1 @@
+"""What a person sees of a study: tables, pictures, progress. It reads and never trains."""

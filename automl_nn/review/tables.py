@@ -1,0 +1,188 @@
+"""The numbers behind every answer: dictionaries of plain values with keys that stay."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl_nn.data.findings import Finding
+from automl_nn.decide.decision import Cut, Cuts, Decision, Offsets
+from automl_nn.search.problem import Problem
+from automl_nn.task.base import Task
+
+Report = dict[str, Any]
+"""Plain values, lists and dictionaries of them; a missing number is None."""
+
+TRIAL_COLUMNS = ("number", "state", "score", "seconds", "best_epoch", "n_parameters", "stopped", "failure", "message")
+
+
+def records(frame: pd.DataFrame) -> list[Report]:
+    """The rows of a frame as dictionaries, None for what is missing.
+
+    Example:
+        >>> records(pd.DataFrame({"score": [0.5, float("nan")], "state": ["complete", "failed"]}))
+        [{'score': 0.5, 'state': 'complete'}, {'score': None, 'state': 'failed'}]
+    """
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+
+
+def check_report(problem: Problem) -> Report:
+    """What is asked, what the columns are, how the rows are parted, and what was noticed.
+
+    Args:
+        problem: The data as a search would see it.
+    """
+    task, split = problem.task, problem.split
+    return {
+        "task": task.kind,
+        "target": list(task.targets),
+        "metric": task.metric,
+        "rows": {"given": problem.table.n_rows, "train": len(split.train), "val": len(split.val)},
+        "labels": label_rows(problem),
+        "columns": [{"name": c.name, "role": c.role, "reason": c.reason} for c in problem.table.columns],
+        "findings": finding_rows(problem.findings),
+    }
+
+
+def finding_rows(findings: Sequence[Finding]) -> list[Report]:
+    """One row for each finding, the gravest first."""
+    order = ("error", "warning", "note")
+    graver = sorted(findings, key=lambda finding: order.index(finding.level))
+    return [{"level": f.level, "kind": f.kind, "column": f.column, "message": f.message} for f in graver]
+
+
+def label_rows(problem: Problem) -> list[Report]:
+    """How often each class or label occurs in each part, or between what a quantity lies.
+
+    One row for each class (`class`, `train`, `val`), for each label of several (also `missing`), or for each quantity
+    (`target`, `missing`, `lowest`, `mean`, `highest`).
+    """
+    task = problem.task
+    if task.family == "values":
+        return _value_rows(problem)
+    if task.kind in ("multilabel", "soft"):
+        return [_share_row(problem, name, column) for column, name in enumerate(task.classes)]
+    y, split = problem.y[:, 0], problem.split
+    return [
+        {"class": name, "train": int((y[split.train] == code).sum()), "val": int((y[split.val] == code).sum())}
+        for code, name in enumerate(task.classes)
+    ]
+
+
+def _share_row(problem: Problem, name: Any, column: int) -> Report:
+    y = problem.y[:, column]
+    train, val = (float(np.nansum(y[rows])) for rows in (problem.split.train, problem.split.val))
+    return {"class": name, "train": train, "val": val, "missing": int(np.isnan(y).sum())}
+
+
+def _value_rows(problem: Problem) -> list[Report]:
+    values = pd.DataFrame(problem.task.prediction(problem.y.astype(np.float64)), columns=list(problem.task.targets))
+    return [
+        {
+            "target": name,
+            "missing": int(column.isna().sum()),
+            "lowest": float(column.min()),
+            "mean": float(column.mean()),
+            "highest": float(column.max()),
+        }
+        for name, column in values.items()
+    ]
+
+
+def study_report(name: str, leaderboard: pd.DataFrame, *, task: Task) -> Report:
+    """How a study stands: its trials by state, and the best one with what it differs in from trial 0.
+
+    Args:
+        name: The study.
+        leaderboard: One row for each trial, best first.
+        task: What is asked.
+    """
+    counts = leaderboard["state"].value_counts()
+    best = next((row for row in trial_rows(leaderboard) if row["state"] == "complete"), None)
+    return {
+        "study": name,
+        "task": task.kind,
+        "target": list(task.targets),
+        "metric": task.metric,
+        "trials": {str(state): int(count) for state, count in counts.items()},
+        "best_trial": best and best["number"],
+        "best_score": best and best["score"],
+        "best_knobs": best["knobs"] if best else {},
+    }
+
+
+def trial_rows(leaderboard: pd.DataFrame) -> list[Report]:
+    """One row for each trial in the order given: how it went, and under `knobs` what it differs in from trial 0.
+
+    Args:
+        leaderboard: One row for each trial; the knobs are the columns with a dot in their name.
+    """
+    knobs = _knobs(leaderboard)
+    start = leaderboard.index[leaderboard["number"] == 0]
+    first = dict(knobs.loc[start[0]]) if len(start) else {}
+    rows = records(leaderboard[[name for name in TRIAL_COLUMNS if name in leaderboard]])
+    return [row | {"knobs": differences(first, knobs.loc[at])} for row, at in zip(rows, leaderboard.index, strict=True)]
+
+
+def _knobs(leaderboard: pd.DataFrame) -> pd.DataFrame:
+    knobs = leaderboard[[name for name in leaderboard if "." in str(name)]]
+    return knobs.astype(object).where(knobs.notna(), None)
+
+
+def differences(start: Mapping[Any, Any], config: Mapping[Any, Any]) -> dict[str, Any]:
+    """The knobs of a config that another one lacks or sets otherwise.
+
+    Example:
+        >>> differences({"train.lr": 0.1, "train.epochs": 9}, {"train.lr": 0.2, "train.epochs": 9, "train.tau": None})
+        {'train.lr': 0.2}
+    """
+    return {str(path): value for path, value in config.items() if value is not None and start.get(path) != value}
+
+
+def decision_report(decision: Decision) -> Report:
+    """What was decided, how sure that is, and what it gives beside the usual cut."""
+    goal = None if decision.goal is None else decision.goal.describe()
+    return {"task": decision.kind, "goal": goal, **_chosen(decision)}
+
+
+def _chosen(decision: Decision) -> Report:
+    if isinstance(decision, Offsets):
+        return _offsets(decision)
+    if not isinstance(decision, Cuts):
+        return {"warnings": []}
+    warnings = list(decision.warnings)
+    if decision.kind == "binary":
+        return {**_cut(decision.cuts[0]), "warnings": warnings}
+    labels = [{"label": cut.label, **_cut(cut)} for cut in decision.cuts]
+    return {"utility": decision.utility, "labels": labels, "warnings": warnings}
+
+
+def _cut(cut: Cut) -> Report:
+    return {
+        "threshold": cut.threshold,
+        "interval": list(cut.interval),
+        "utility": cut.utility,
+        "utility_interval": list(cut.utility_interval),
+        "optimism": cut.optimism,
+        "rule": cut.rule,
+        "n_rows": cut.n_rows,
+        "n_positives": cut.n_positives,
+        "metrics": {"at_threshold": dict(cut.metrics), "at_half": dict(cut.metrics_at_half)},
+    }
+
+
+def _offsets(decision: Offsets) -> Report:
+    choice = decision.choice
+    return {
+        "strength": choice.strength,
+        "interval": list(choice.interval),
+        "offsets": list(choice.offsets),
+        "utility": choice.utility,
+        "utility_interval": list(choice.utility_interval),
+        "rule": choice.rule,
+        "n_rows": choice.n_rows,
+        "metrics": {"with_offsets": dict(choice.metrics), "at_argmax": dict(choice.metrics_at_argmax)},
+        "warnings": list(choice.warnings),
+    }

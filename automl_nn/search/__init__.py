@@ -1,0 +1,1 @@
+"""Studies: what is tried, in which order, and where it is kept."""

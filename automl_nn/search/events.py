@@ -1,0 +1,59 @@
+"""What a running search tells whoever watches it."""
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+from automl_nn.space.options import Config
+
+State = Literal["complete", "pruned", "failed"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """A trial is about to train for at most `n_epochs` epochs."""
+
+    number: int
+    n_epochs: int
+    config: Config
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """A trial has trained for `epoch` of `n_epochs` epochs; `best_score` is the study's."""
+
+    number: int
+    epoch: int
+    n_epochs: int
+    score: float
+    best_score: float | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    """A trial has ended.
+
+    Args:
+        number: The trial.
+        state: How it ended.
+        score: Its best score; None if it failed.
+        reason: Why it failed or stopped early.
+        best_number: The study's best trial so far.
+        best_score: Its score.
+        n_done: Trials of the study that have ended.
+        n_trials: Trials that the study shall have; None if only time limits it.
+    """
+
+    number: int
+    state: State
+    score: float | None
+    reason: str | None
+    best_number: int | None
+    best_score: float | None
+    n_done: int
+    n_trials: int | None
+
+
+Event = TrialStarted | EpochEnded | TrialEnded

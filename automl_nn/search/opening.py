@@ -1,0 +1,159 @@
+"""Opening a database: its tables are made once, under a lock, and other versions are refused or brought up to date."""
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from optuna.storages._rdb import storage as optuna_storage
+from sqlalchemy import Connection, NullPool, create_engine, func, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from automl_nn.errors import StorageError
+from automl_nn.search.patience import PATIENCE_SECONDS
+from automl_nn.search.storage import SafeRDBStorage
+from automl_nn.search.urls import in_file, masked, parse_url
+
+VERSION_TABLE, OPTUNA_TABLE = "automl_version", "alembic_version"
+MIGRATIONS = Path(__file__).parent / "migrations"
+OPTUNA_MIGRATIONS = Path(optuna_storage.__file__).parent / "alembic"
+LOCK_KEY = 0x6175746F6D6C  # "automl"
+
+
+def open_storage(url: str) -> SafeRDBStorage:
+    """The storage behind a URL, with Optuna's tables and ours in their newest form.
+
+    Args:
+        url: `sqlite:///file.db` or `postgresql://user:password@host/name`.
+
+    Raises:
+        StorageError: The URL is none, its driver is missing, the database cannot be opened or written, is no database,
+            or was written by a newer version.
+
+    Example:
+        >>> open_storage("sqlite://")
+        SafeRDBStorage('sqlite://')
+    """
+    parsed = parse_url(url)
+    _check_folder(parsed)
+    try:
+        if _is_current(parsed):
+            return _writable(SafeRDBStorage(parsed))
+        with _lock(parsed):
+            return _prepared(parsed)
+    except ImportError as error:
+        raise StorageError(f"Storage {masked(parsed)!r} needs psycopg: pip install 'automl_nn[postgres]'.") from error
+    except (DBAPIError, sqlite3.Error) as error:
+        raise StorageError(f"Storage {masked(parsed)!r} cannot be used: {reason(error)}. {_way_out(parsed)}") from error
+
+
+def reason(error: Exception) -> str:
+    """The first line of what the database said.
+
+    Example:
+        >>> reason(sqlite3.DatabaseError("file is not a database"))
+        'file is not a database'
+    """
+    said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    return said.splitlines()[0].rstrip(".")
+
+
+def _check_folder(url: URL) -> None:
+    if not in_file(url):
+        return
+    file = Path(str(url.database))
+    if not file.parent.is_dir():
+        raise StorageError(f"Storage {masked(url)!r} lies in the folder {str(file.parent)!r}, which does not exist.")
+    if file.is_dir():
+        raise StorageError(f"Storage {masked(url)!r} is a folder. Name a file in it: 'sqlite:///{file}/automl_nn.db'.")
+
+
+def _is_current(url: URL) -> bool:
+    """Whether the tables are all there in their newest form; writes nothing.
+
+    Raises:
+        StorageError: Another version of Optuna or a newer automl_nn wrote them.
+    """
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        theirs, ours = _version(connection, OPTUNA_TABLE), _version(connection, VERSION_TABLE)
+    optuna, steps = _steps(OPTUNA_MIGRATIONS)[0], _steps(MIGRATIONS)
+    if theirs not in (None, optuna):
+        raise StorageError(
+            f"Storage {masked(url)!r} has Optuna's schema {theirs!r}, but the installed Optuna needs {optuna!r}. "
+            "Name another database, or run 'optuna storage upgrade' on a copy of this one."
+        )
+    if ours not in (None, *steps):
+        raise StorageError(
+            f"Storage {masked(url)!r} has schema {ours!r} of a newer automl_nn; this one knows up to {steps[0]!r}. "
+            "Update automl_nn, or name another database."
+        )
+    return theirs is not None and ours == steps[0]
+
+
+def _version(connection: Connection, table: str) -> str | None:
+    return MigrationContext.configure(connection, opts={"version_table": table}).get_current_revision()
+
+
+@lru_cache
+def _steps(folder: Path) -> list[str]:
+    """The known versions, newest first."""
+    return [step.revision for step in ScriptDirectory(str(folder)).walk_revisions()]
+
+
+@contextmanager
+def _lock(url: URL) -> Iterator[None]:
+    """Let one process at a time make the tables; the lock goes with its process."""
+    if in_file(url):
+        with closing(sqlite3.connect(_lock_file(), timeout=PATIENCE_SECONDS, isolation_level=None)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            yield
+    elif url.get_backend_name() == "postgresql":
+        with create_engine(url, poolclass=NullPool).connect() as connection:
+            connection.execute(select(func.pg_advisory_lock(LOCK_KEY)))
+            yield
+    else:
+        yield
+
+
+def _lock_file() -> Path:
+    """An empty SQLite file that stands for the lock: it waits, and works on every system.
+
+    One for all databases of a user, among the temporary files: deleting it would break the lock of whoever waits.
+    """
+    user = getattr(os, "getuid", int)()
+    return Path(tempfile.gettempdir()) / f"automl_nn-{user}.lock"
+
+
+def _prepared(url: URL) -> SafeRDBStorage:
+    if _is_current(url):
+        return _writable(SafeRDBStorage(url))
+    storage = SafeRDBStorage(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with storage.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return storage
+
+
+def _writable(storage: SafeRDBStorage) -> SafeRDBStorage:
+    """The storage, after a write that changed nothing."""
+    with storage.engine.connect() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = version_num"))
+        connection.rollback()
+    return storage
+
+
+def _way_out(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return "Name a file that may be written and is an SQLite database or does not exist yet."
+    return "Check the server, the name of the database and the user."

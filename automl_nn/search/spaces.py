@@ -1,0 +1,55 @@
+"""The space that is searched unless somebody says otherwise."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from automl_nn.model.build import model_space
+from automl_nn.search.pruners import PRUNERS
+from automl_nn.search.samplers import SAMPLERS
+from automl_nn.space.edit import fix, narrow
+from automl_nn.space.options import Space
+from automl_nn.space.ranges import Choice, Held, Value
+from automl_nn.task.base import Task
+from automl_nn.train.space import train_space
+
+
+def default_space(task: Task, *, n_rows: int) -> Space:
+    """All that may be searched for this task.
+
+    Args:
+        task: What is asked; it decides which losses there are.
+        n_rows: Rows that train; they decide the number of epochs and the batch sizes.
+
+    Returns:
+        The groups `model` (the network), `train` (how it is trained) and `search` (how trials are chosen; never
+        searched).
+    """
+    return {
+        "model": model_space(),
+        "train": train_space(task.family, n_rows=n_rows),
+        "search": {
+            "sampler": Held(Choice(tuple(SAMPLERS))),
+            "pruner": Held(Choice(tuple(PRUNERS))),
+        },
+    }
+
+
+def edit_space(space: Space, settings: Mapping[str, Any]) -> Space:
+    """The space after settings by path: a plain value fixes a knob, a range or a table takes the knob's place.
+
+    Args:
+        space: The space to edit.
+        settings: From path to value, range or table.
+
+    Raises:
+        SpaceError: A path or a value is not possible.
+
+    Example:
+        >>> from automl_nn.space.draw import defaults
+        >>> space = {"size": Choice((32, 64)), "depth": Choice((1, 2))}
+        >>> defaults(edit_space(space, {"size": 64, "depth": Choice((3,))}))
+        {'size': 64, 'depth': 3}
+    """
+    for path, setting in settings.items():
+        space = fix(space, path, setting) if isinstance(setting, Value) else narrow(space, path, setting)
+    return space

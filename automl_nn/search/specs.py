@@ -1,0 +1,90 @@
+"""Studies by name, and what each was begun with: a resumed study must be given the same."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.study import StudyDirection
+from sqlalchemy import Connection, insert, select
+
+from automl_nn.errors import StorageError, did_you_mean
+from automl_nn.search.schema import Study, plain, utc_now
+from automl_nn.search.trial_rows import DIRECTIONS, STUDIES
+from automl_nn.space.draw import flatten
+
+N_SHOWN = 5
+"""Changes that a refusal lists."""
+
+
+def open_study(connection: Connection, name: str, spec: Mapping[str, Any]) -> int:
+    """Optuna's id of the study, made if there is none with this name; it maximizes.
+
+    Raises:
+        StorageError: The study was begun with something else, or not by automl_nn.
+    """
+    found = find(connection, name)
+    if found is None:
+        return _make(connection, name, spec)
+    begun = connection.scalar(select(Study.spec).where(Study.study_id == found))
+    if begun is None:
+        raise StorageError(f"Study {name!r} was made by another program. Give the new search another --study-name.")
+    changed = changes(begun, json.loads(json.dumps(plain(spec))))
+    if changed:
+        shown = ", ".join(changed[:N_SHOWN]) + (f" and {len(changed) - N_SHOWN} more" if changed[N_SHOWN:] else "")
+        raise StorageError(
+            f"Study {name!r} was begun with something else: {shown}. "
+            "Resume it with what it was begun with, or give the new search another --study-name."
+        )
+    return found
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs between two nested dictionaries, in words, by path.
+
+    Example:
+        >>> changes({"data": {"n_rows": 10}, "seed": 0}, {"data": {"n_rows": 12}, "metric": "r2"})
+        ['data.n_rows: 10 -> 12', "metric: nothing -> 'r2'", 'seed: 0 -> nothing']
+    """
+    before, after = flatten(old), flatten(new)
+    return [
+        f"{path}: {_shown(before, path)} -> {_shown(after, path)}"
+        for path in sorted(before.keys() | after.keys())
+        if path not in before or path not in after or before[path] != after[path]
+    ]
+
+
+def _shown(values: Mapping[str, Any], path: str, width: int = 60) -> str:
+    text = repr(values[path]) if path in values else "nothing"
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def find(connection: Connection, name: str) -> int | None:
+    """Optuna's id of the study with this name, or None."""
+    return connection.scalar(select(STUDIES.c.study_id).where(STUDIES.c.study_name == name))
+
+
+def study_names(connection: Connection) -> list[str]:
+    """The names of automl_nn's studies, oldest first."""
+    named = select(STUDIES.c.study_name).join(Study, Study.study_id == STUDIES.c.study_id)
+    return list(connection.scalars(named.order_by(STUDIES.c.study_id)))
+
+
+def study_id(connection: Connection, name: str) -> int:
+    """Optuna's id of one of automl_nn's studies.
+
+    Raises:
+        StorageError: There is none with this name.
+    """
+    names = study_names(connection)
+    if name not in names:
+        known = did_you_mean(name, names) if names else "There are no studies yet: automl-nn tune begins one."
+        raise StorageError(f"Unknown study {name!r}. {known}")
+    return int(find(connection, name) or 0)
+
+
+def _make(connection: Connection, name: str, spec: Mapping[str, Any]) -> int:
+    made = insert(STUDIES).values(study_name=name).returning(STUDIES.c.study_id)
+    made_id = int(connection.execute(made).scalar_one())
+    connection.execute(insert(DIRECTIONS).values(study_id=made_id, objective=0, direction=StudyDirection.MAXIMIZE))
+    connection.execute(insert(Study).values(study_id=made_id, spec=dict(spec), created=utc_now()))
+    return made_id

@@ -1,0 +1,304 @@
+"""The store: everything that is kept about studies, in one database beside Optuna's own tables."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar, final
+
+import numpy as np
+import numpy.typing as npt
+import optuna
+import pandas as pd
+from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+
+from automl_nn.data.findings import Finding as Noticed
+from automl_nn.errors import StorageError
+from automl_nn.search import arrays, claims, frames, records, specs
+from automl_nn.search.claims import Claim, Worker
+from automl_nn.search.opening import open_storage, reason
+from automl_nn.search.patience import patiently
+from automl_nn.search.records import EpochRow, Outcome
+from automl_nn.search.schema import Decision, Finding, Model, Run, Study, utc_now
+from automl_nn.search.storage import READING
+from automl_nn.search.urls import masked
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+@final
+class Store:
+    """Studies in a database; opening it makes or updates the tables.
+
+    Writing about a run takes the claim on it, and tells by its result whether the claim still holds. A worker that was
+    thought dead and finds its trial taken over is not interrupted: what it writes is dropped, and a warning logged.
+
+    Args:
+        url: `sqlite:///file.db`, `postgresql://user:password@host/name`, or `sqlite://` for one in memory, which lives
+            in the thread that opened it.
+
+    Raises:
+        StorageError: The URL is none, or its database cannot be used.
+
+    Example:
+        >>> store = Store("sqlite://")
+        >>> study_id = store.open_study("iris", spec={"metric": "accuracy"})
+        >>> claim = store.claim(study_id, n_trials=1, worker=Worker.this())
+        >>> store.begin(claim, config={"train": {"batch_size": 64}}, seed=7)
+        True
+        >>> store.finish(claim, Outcome(state="complete", score=0.9, seconds=1.5))
+        True
+        >>> store.claim(study_id, n_trials=1, worker=Worker.this()) is None
+        True
+        >>> store.trials(study_id)[["number", "state", "score", "train.batch_size"]].to_dict("records")
+        [{'number': 0, 'state': 'complete', 'score': 0.9, 'train.batch_size': 64}]
+    """
+
+    def __init__(self, url: str) -> None:
+        self._storage = open_storage(url)
+        self.optuna: optuna.storages.BaseStorage = optuna.storages.get_storage(self._storage)
+
+    def __repr__(self) -> str:
+        return f"Store({masked(self._storage.engine.url)!r})"
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the store may be used again."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    def open_study(self, name: str, *, spec: Mapping[str, Any]) -> int:
+        """The id of a study, made if there is none with this name.
+
+        Args:
+            name: The study.
+            spec: What it is begun with: data, task, metric, space, seed. A resumed study must be given the same.
+
+        Raises:
+            StorageError: The study was begun with something else, or by another program.
+        """
+        try:
+            return self._write(lambda connection: specs.open_study(connection, name, spec))
+        except IntegrityError:  # another process has just made it
+            return self._write(lambda connection: specs.open_study(connection, name, spec))
+
+    def study_names(self) -> list[str]:
+        """The names of all studies, oldest first."""
+        return self._read(specs.study_names)
+
+    def study_id(self, name: str) -> int:
+        """The id of a study.
+
+        Raises:
+            StorageError: There is none with this name.
+        """
+        return self._read(lambda connection: specs.study_id(connection, name))
+
+    def spec(self, study_id: int) -> dict[str, Any]:
+        """What a study was begun with."""
+        return self._read(lambda connection: connection.execute(_SPEC, {"study": study_id}).scalar_one())
+
+    def claim(self, study_id: int, *, n_trials: int | None, worker: Worker) -> Claim | None:
+        """Take the next trial: the lowest slot that is new, was released, or whose worker died.
+
+        A trial that was begun before keeps its parameters in Optuna; what it had reported is removed, since it is
+        trained again from its seed. A trial in which a dozen processes died fails. A trial that was enqueued in Optuna is
+        taken before a new one is made.
+
+        Args:
+            study_id: The study.
+            n_trials: Trials in total, failed ones included; None for no limit.
+            worker: Who will train it.
+
+        Returns:
+            The claim, or None if every slot is done or in the hands of a living worker.
+        """
+        token = claims.new_token()
+        taken = self._write(
+            lambda connection: claims.claim(connection, study_id, n_trials=n_trials, worker=worker, token=token)
+        )
+        self.optuna.get_all_trials(study_id, deepcopy=False, states=())  # Optuna's cache must know the trial
+        return taken
+
+    def renew(self, claim: Claim) -> bool:
+        """Tell other machines that the worker lives, as a report does; needed at least every 120 s."""
+        return self._write_for(claim, lambda connection: claims.renew(connection, claim))
+
+    def begin(
+        self,
+        claim: Claim,
+        *,
+        config: Mapping[str, Any],
+        seed: int,
+        data_fingerprint: str | None = None,
+        n_parameters: int | None = None,
+    ) -> bool:
+        """Note what a trial is made of, and the versions of the libraries.
+
+        Args:
+            claim: The claim on the trial.
+            config: Its draw from the space.
+            seed: The seed of its training.
+            data_fingerprint: What the data are recognized by.
+            n_parameters: Trained numbers of the network.
+        """
+        facts = {"config": dict(config), "seed": seed, "data_fingerprint": data_fingerprint}
+        facts |= {"n_parameters": n_parameters, "versions": records.versions()}
+        return self._write_for(claim, lambda connection: claims.write(connection, claim, **facts))
+
+    def report(self, claim: Claim, row: EpochRow) -> bool:
+        """Write an epoch and its score for Optuna's pruner, over an earlier epoch of the same number."""
+        return self._write_for(claim, lambda connection: records.report(connection, claim, row))
+
+    def finish(self, claim: Claim, outcome: Outcome) -> bool:
+        """End a trial, for Optuna too; once more is no error.
+
+        Raises:
+            ValueError: A complete trial has the score NaN; let it `fail` instead.
+        """
+        return self._write_for(claim, lambda connection: records.finish(connection, claim, outcome))
+
+    def fail(self, claim: Claim, error: BaseException, *, seconds: float | None = None) -> bool:
+        """End a trial with the error that stopped it; once more is no error."""
+        return self._write_for(claim, lambda connection: records.fail(connection, claim, error, seconds=seconds))
+
+    def release(self, claim: Claim) -> bool:
+        """Give a trial back, to be claimed by anyone at once."""
+        return self._write_for(claim, lambda connection: claims.release(connection, claim))
+
+    def put_targets(self, study_id: int, *, row_ids: npt.ArrayLike, y: npt.ArrayLike, part: str = "val") -> None:
+        """Store the encoded labels `(n, d_y)` of a part of the data, once for all trials, and its rows' ids `(n,)`."""
+        self._write(lambda connection: arrays.put_targets(connection, study_id, part=part, row_ids=row_ids, y=y))
+
+    def targets(self, study_id: int, *, part: str = "val") -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """The rows' ids `(n,)` and the encoded labels `(n, d_y)` of a part of the data.
+
+        Raises:
+            StorageError: There are none.
+        """
+        return self._read(lambda connection: arrays.targets(connection, study_id, part=part))
+
+    def predictions(self, run_id: int, *, part: str = "val") -> npt.NDArray[np.float32]:
+        """The corrected outputs `(n, d_out)` of a run, in the order of the part's targets.
+
+        Raises:
+            StorageError: The run has none.
+        """
+        return self._read(lambda connection: arrays.prediction(connection, run_id, part=part))
+
+    def model(self, run_id: int) -> bytes:
+        """The network of a run.
+
+        Raises:
+            StorageError: The run has none: it failed, or was not among the best.
+        """
+        payload = self._read(lambda connection: connection.scalar(select(Model.payload).where(Model.run_id == run_id)))
+        if payload is None:
+            raise StorageError(f"Run {run_id} has no stored network: only the best runs of a study keep theirs.")
+        return bytes(payload)
+
+    def runs_with_model(self, study_id: int) -> list[int]:
+        """The runs whose networks are kept, best first."""
+        kept = select(Run.id).join(Model, Model.run_id == Run.id).where(Run.study_id == study_id)
+        ordered = kept.order_by(Run.score.desc(), Run.number)
+        return self._read(lambda connection: list(connection.scalars(ordered)))
+
+    def keep_models(self, study_id: int, n: int) -> None:
+        """Delete the networks of all but the `n` best runs of a study."""
+        self._write(lambda connection: records.keep_models(connection, study_id, n))
+
+    def add_decision(
+        self,
+        study_id: int,
+        *,
+        run_id: int | None,
+        spec: Mapping[str, Any],
+        result: Mapping[str, Any],
+        threshold: float | None = None,
+        utility: float | None = None,
+    ) -> int:
+        """Store a decision and give its id.
+
+        Args:
+            study_id: The study.
+            run_id: The run that was decided on; None for an ensemble.
+            spec: What was asked for.
+            result: What came out.
+            threshold: Where the scores were cut.
+            utility: What that is worth.
+        """
+        values: dict[str, Any] = {"study_id": study_id, "run_id": run_id, "created": utc_now(), "spec": dict(spec)}
+        values |= {"result": dict(result), "threshold": threshold, "utility": utility}
+        made = insert(Decision).values(**values).returning(Decision.id)
+        return int(self._write(lambda connection: connection.execute(made).scalar_one()))
+
+    def put_findings(self, study_id: int, findings: Iterable[Noticed]) -> None:
+        """Store what was noticed about the data, in place of earlier findings."""
+        rows = [
+            {"study_id": study_id, "kind": f.kind, "level": f.level, "column": f.column, "message": f.message}
+            for f in findings
+        ]
+        self._write(lambda connection: _replace_findings(connection, study_id, rows))
+
+    def studies(self) -> pd.DataFrame:
+        """One row per study: name, created (UTC), metric, number of trials by state, best score."""
+        return self._read(frames.studies)
+
+    def trials(self, study_id: int) -> pd.DataFrame:
+        """One row per trial: number, state, score, seconds, ..., and every knob of its config by path."""
+        return self._read(lambda connection: frames.trials(connection, study_id))
+
+    def epochs(self, study_id: int) -> pd.DataFrame:
+        """One row per epoch of every trial: losses, scores, gradient norms, ..., and every metric as `val.roc_auc`."""
+        return self._read(lambda connection: frames.epochs(connection, study_id))
+
+    def spikes(self, study_id: int) -> pd.DataFrame:
+        """One row per step that left its band: trial, epoch, step, kind, value, row_ids."""
+        return self._read(lambda connection: frames.spikes(connection, study_id))
+
+    def decisions(self, study_id: int) -> pd.DataFrame:
+        """One row per decision, oldest first."""
+        return self._read(lambda connection: frames.decisions(connection, study_id))
+
+    def findings(self, study_id: int) -> pd.DataFrame:
+        """One row per finding: kind, level, column, message."""
+        return self._read(lambda connection: frames.findings(connection, study_id))
+
+    def _write_for(self, claim: Claim, act: Callable[[Connection], bool]) -> bool:
+        held = self._write(act)
+        if not held:
+            _log.warning("Trial %d was taken over by another worker; this one's news is dropped.", claim.number)
+        return held
+
+    def _write(self, act: Callable[[Connection], T]) -> T:
+        return self._patiently(self._storage.engine.begin, act)
+
+    def _read(self, act: Callable[[Connection], T]) -> T:
+        return self._patiently(self._storage.engine.execution_options(**READING).connect, act)
+
+    def _patiently(
+        self, connect: Callable[[], AbstractContextManager[Connection]], act: Callable[[Connection], T]
+    ) -> T:
+        def transaction() -> T:
+            with connect() as connection:
+                return act(connection)
+
+        try:
+            return patiently(self._storage.engine, transaction)
+        except (OperationalError, InterfaceError) as error:
+            raise StorageError(f"{self!r} does not answer: {reason(error)}. The same command again resumes.") from error
+
+
+def _replace_findings(connection: Connection, study_id: int, rows: list[dict[str, Any]]) -> None:
+    connection.execute(delete(Finding).where(Finding.study_id == study_id))
+    if rows:
+        connection.execute(insert(Finding), rows)
+
+
+_SPEC = select(Study.spec).where(Study.study_id == bindparam("study"))

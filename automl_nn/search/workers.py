@@ -1,0 +1,93 @@
+"""Several processes on one study: each claims trials from the same database, so none needs to know of the others."""
+
+import multiprocessing
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from typing import Any, final
+
+from automl_nn.search.events import Event
+from automl_nn.search.problem import Problem
+from automl_nn.search.spaces import default_space, edit_space
+from automl_nn.search.store import Store
+from automl_nn.search.tune import Budget, Tuner
+from automl_nn.space.options import Space
+from automl_nn.train.device import threads
+
+
+@final
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to take part in a study.
+
+    Args:
+        url: The storage.
+        name: The study, which exists.
+        problem: What is given.
+        settings: What differs from the default space, by path; see `edit_space`.
+        seed: The study's seed.
+    """
+
+    url: str
+    name: str
+    problem: Problem
+    settings: Mapping[str, Any]
+    seed: int
+
+    @property
+    def space(self) -> Space:
+        """What is searched."""
+        n_rows = len(self.problem.split.train)
+        return edit_space(default_space(self.problem.task, n_rows=n_rows), self.settings)
+
+    def events(self, budget: Budget) -> Iterator[Event]:
+        """Work in this process until the budget is spent."""
+        tuner = Tuner(Store(self.url), self.name, problem=self.problem, space=self.space, seed=self.seed)
+        with threads(1):
+            yield from tuner.events(budget)
+
+
+def work_together(job: Job, budget: Budget) -> Iterator[Event]:
+    """Work in `budget.n_workers` processes with one thread each; events come in the order in which they happen.
+
+    With one worker, this process does the work and the study is reproducible from its seed. With several, the proposals
+    depend on which trial ends first.
+
+    Args:
+        job: What to work on.
+        budget: Shared by all workers.
+    """
+    if budget.n_workers == 1:
+        yield from job.events(budget)
+        return
+    context = multiprocessing.get_context("spawn")
+    channel: Any = context.Queue()
+    processes = [
+        context.Process(target=_work, args=(job, budget, channel), daemon=True) for _ in range(budget.n_workers)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        yield from _listen(channel, processes)
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(timeout=10)
+
+
+def _work(job: Job, budget: Budget, channel: Any) -> None:
+    for event in job.events(budget):
+        channel.put(event)
+
+
+def _listen(channel: Any, processes: Sequence[BaseProcess]) -> Iterator[Event]:
+    """Events until all processes have ended; a process that dies is left to the others."""
+    while True:
+        alive = any(process.is_alive() for process in processes)
+        try:
+            yield channel.get(timeout=0.2)
+        except queue.Empty:
+            if not alive:
+                return

@@ -1,0 +1,23 @@
+"""What every test runs under: one thread, shapes that are checked, a folder of its own."""
+
+import os
+
+import hypothesis
+import jaxtyping
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when it is first imported, and by every process that a test starts
+os.environ["MPLBACKEND"] = "agg"
+
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"  # an int may stand for a float
+jaxtyping.install_import_hook(["automl_nn.model", "automl_nn.train"], CHECKER)
+
+hypothesis.settings.register_profile("automl_nn", deadline=None)
+hypothesis.settings.load_profile("automl_nn")
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """Work in an empty folder, so that the default storage is a new one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,96 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from automl_nn.review.progress import QUIET_SECONDS, Standing, watch
+from automl_nn.search.events import EpochEnded, TrialEnded, TrialStarted
+
+
+def trial(number, *, score=0.5, state="complete", reason=None, n_trials=3):
+    return [
+        TrialStarted(number, 2, {}),
+        EpochEnded(number, 1, 2, score, None),
+        EpochEnded(number, 2, 2, score, None),
+        TrialEnded(number, state, None if state == "failed" else score, reason, 0, 0.5, number + 1, n_trials),
+    ]
+
+
+class Clock:
+    """Each look at it is so many seconds later."""
+
+    def __init__(self, step):
+        self.now, self.step = -step, step
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+def watched(events, *, terminal=False, clock=None, **limits):
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=200)
+    standing = watch(events, console=console, clock=clock or Clock(1.0), **limits)
+    return standing, file.getvalue()
+
+
+def test_without_a_terminal_each_trial_is_one_line():
+    _, text = watched(trial(0) + trial(1), n_trials=3)
+    lines = text.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("trial 1 complete 0.5000; 2 of 3, best 0.5000 (trial 0), about 4 s left")
+
+
+def test_a_failed_trial_is_shown_with_its_reason():
+    events = trial(0, state="failed", reason="DivergedError: loss [nan] at step 3")
+    for terminal in (False, True):
+        assert "failed (DivergedError: loss [nan] at step 3)" in watched(events, terminal=terminal)[1]
+
+
+def test_a_long_trial_is_heard_of_now_and_then():
+    epochs = [EpochEnded(0, number, 100, 0.5, None) for number in range(1, 100)]
+    text = watched([TrialStarted(0, 100, {}), *epochs], clock=Clock(1.0))[1]
+    assert len(text.splitlines()) == int(100 // QUIET_SECONDS)
+    assert "trial 0, epoch 29 of 100" in text
+
+
+def test_on_a_terminal_two_bars_show_trials_and_epochs():
+    text = watched(trial(0), terminal=True, n_trials=3)[1]
+    assert "trials" in text
+    assert "epochs" in text
+    assert "epoch 2 of 2" in text
+
+
+def test_the_end_is_where_the_first_limit_is_met():
+    standing = Standing(n_trials=10, timeout=100.0, n_done=5, n_here=5)
+    assert standing.seconds_left(10.0) == 10.0
+    assert standing.seconds_left(95.0) == 5.0
+    assert Standing(timeout=100.0).seconds_left(120.0) == 0.0
+    assert Standing(n_trials=10).seconds_left(5.0) is None
+
+
+def test_trials_of_an_earlier_call_do_not_speed_up_the_forecast():
+    standing, _ = watched(trial(7, n_trials=10), n_trials=10)
+    assert standing.n_done == 8
+    assert standing.seconds_left(6.0) == 12.0
+
+
+@pytest.mark.parametrize(("elapsed", "share"), [(0.0, 0.5), (80.0, 0.8), (500.0, 1.0)])
+def test_the_bar_follows_the_limit_that_is_nearer(elapsed, share):
+    assert Standing(n_trials=10, timeout=100.0, n_done=5).share(elapsed) == share
+
+
+def test_an_interruption_passes_through_and_the_terminal_is_given_back():
+    def events():
+        yield TrialStarted(0, 2, {})
+        raise KeyboardInterrupt
+
+    file = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        watch(events(), console=Console(file=file, force_terminal=True))
+    assert file.getvalue().count("\x1b[?25h") == 1
+
+
+def test_a_resumed_study_shows_its_best_score_before_a_trial_ends():
+    standing = Standing().after(EpochEnded(7, 1, 2, 0.4, 0.9))
+    assert standing.describe(0.0) == "0 done, best 0.9000"

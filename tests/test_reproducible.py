@@ -1,0 +1,107 @@
+"""The same seed gives the same study, whether it was left alone, stopped, or killed."""
+
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from automl_nn.search.events import EpochEnded, TrialStarted
+from automl_nn.study import Study
+
+SETTINGS = {"train.n_epochs": 4, "model.backbone.d_block": 32, "model.backbone.n_blocks": 1, "train.batch_size": 64}
+N_TRIALS = 16
+"""More than the random start of the sampler, so that later proposals depend on earlier scores."""
+
+VOLATILE = ["seconds", "peak_memory_mb", "attempt", "run_id", "trial_id"]
+PROGRAM = f"""
+from sklearn.datasets import load_breast_cancer
+from automl_nn.study import Study
+Study(load_breast_cancer(as_frame=True).frame, "target", settings={SETTINGS!r}).tune(n_trials={N_TRIALS})
+"""
+
+
+def make_study(**given):
+    return Study(load_breast_cancer(as_frame=True).frame, "target", settings=SETTINGS, **given)
+
+
+def content(study):
+    """All of a study that must not depend on when it was trained."""
+    trials = study.leaderboard().sort_values("number", ignore_index=True)
+    epochs = study.epochs().sort_values(["trial", "epoch"], ignore_index=True)
+    timing = [name for name in epochs if name in ("seconds", "rows_per_second", "run_id")]
+    return trials.drop(columns=VOLATILE, errors="ignore"), epochs.drop(columns=timing)
+
+
+def assert_same(one, other):
+    for left, right in zip(content(one), content(other), strict=True):
+        pd.testing.assert_frame_equal(left, right)
+    np.testing.assert_array_equal(one.validation()[0], other.validation()[0])
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return make_study(storage=f"sqlite:///{tmp_path_factory.mktemp('undisturbed')}/s.db").tune(n_trials=N_TRIALS)
+
+
+def test_the_same_seed_gives_the_same_study(undisturbed):
+    assert_same(make_study().tune(n_trials=N_TRIALS), undisturbed)
+
+
+def test_another_seed_gives_another_study(undisturbed):
+    other = make_study(seed=1).tune(n_trials=2)
+    assert other.leaderboard()["score"].max() != undisturbed.leaderboard()["score"].max()
+
+
+def test_a_study_made_in_parts_equals_one_made_at_once(undisturbed):
+    for n_trials in (1, 7, 12, N_TRIALS):
+        study = make_study().tune(n_trials=n_trials)
+    assert_same(study, undisturbed)
+
+
+@pytest.mark.parametrize("kind", [TrialStarted, EpochEnded])
+def test_whoever_stops_asking_can_go_on_later(kind, undisturbed):
+    for _ in range(3):
+        events = make_study().events(n_trials=N_TRIALS)
+        seen = (event for event in events if isinstance(event, kind))
+        list(itertools.islice(seen, 5))
+        events.close()
+    assert_same(make_study().tune(n_trials=N_TRIALS), undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ten_kills_leave_the_study_as_if_there_had_been_none(undisturbed, tmp_path):
+    rng = random.Random(0)
+    kills = 0
+    while kills < 10:
+        worker = subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=tmp_path)
+        database = tmp_path / "automl_nn.db"
+        while not database.exists() and worker.poll() is None:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0.0, 2.5))
+        if worker.poll() is not None:
+            break
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        kills += 1
+    assert kills >= 3, "the study ended before it could be killed"
+    subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, check=True)
+    assert_same(Study.load("study", storage=f"sqlite:///{tmp_path}/automl_nn.db"), undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_two_processes_share_a_study_without_a_double_trial(tmp_path):
+    workers = [subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=tmp_path) for _ in range(2)]
+    assert [worker.wait() for worker in workers] == [0, 0]
+    trials = Study.load("study", storage=f"sqlite:///{tmp_path}/automl_nn.db").leaderboard()
+    assert sorted(trials["number"]) == list(range(N_TRIALS))
+    assert set(trials["state"]) <= {"complete", "pruned"}

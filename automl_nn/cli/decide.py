@@ -31,7 +31,7 @@ def decide(
         int | None, typer.Option("--top-k", metavar="K", help="Mark at most so many of the validation rows.")
     ] = None,
     trial: Annotated[
-        int | None, typer.Option("--trial", metavar="N", help="Decide on this trial; the best one unless given.")
+        int | None, typer.Option("--trial", metavar="N", help="Decide on this trial alone; on the ensemble unless given.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="MODEL.nn", help="Write the model with this decision.")
@@ -49,7 +49,8 @@ def decide(
     decision = loaded.decide(
         maximize=maximize, cost=prices, min_precision=min_precision, min_recall=min_recall, top_k=top_k, trial=trial
     )
-    report = {"study": study, "trial": loaded.best_number if trial is None else trial, **decision_report(decision)}
+    weights = loaded.ensemble() if trial is None else {trial: 1.0}
+    report = {"study": study, "trials": {str(k): w for k, w in weights.items()}, **decision_report(decision)}
     if output is not None:
         loaded.predictor(decision, trial=trial).save(output)
         report["model"] = str(output)

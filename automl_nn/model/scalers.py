@@ -131,8 +131,8 @@ class Quantile(Scaler):
         column, and ranks are kept half a step away from 0 and 1 instead of 1e-7.
 
     Example:
-        >>> Quantile.fit(np.array([[1.0], [10.0], [1000.0]])).transform(np.array([[10.0], [1e9]])).round(2).tolist()
-        [[0.0], [0.97]]
+        >>> Quantile.fit(np.array([[1.0], [10.0], [1000.0]])).transform(np.array([[1.0], [1e9]])).round(2).tolist()
+        [[-0.97], [0.97]]
     """
 
     quantiles: Numbers

@@ -19,13 +19,13 @@ PORTFOLIO: tuple[Mapping[str, Value], ...] = (
         "model.backbone.d_block": 128,
         "model.backbone.n_blocks": 2,
         "model.dropout.rate": 0.0,
-        "train.optimizer.lr": 5e-3,
+        "train.optimizer.lr": 1e-2,
     },
     {
         "model.embedding.name": "periodic",
         "model.dropout.rate": 0.3,
-        "train.optimizer.lr": 4e-3,
         "train.optimizer.weight_decay": 0.1,
+        "train.schedule.name": "cosine",
     },
     {
         "model.encoder.name": "quantile",

@@ -108,8 +108,8 @@ class Store:
         """Take the next trial: the lowest slot that is new, was released, or whose worker died.
 
         A trial that was begun before keeps its parameters in Optuna; what it had reported is removed, since it is
-        trained again from its seed. A trial in which a dozen processes died fails. A trial that was enqueued in Optuna is
-        taken before a new one is made.
+        trained again from its seed. A trial in which a dozen processes died fails. A trial that was enqueued in Optuna
+        is taken before a new one is made.
 
         Args:
             study_id: The study.

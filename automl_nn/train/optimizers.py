@@ -174,7 +174,7 @@ OPTIMIZERS: Options[Optimizer] = Options(
         "adamw": Option(
             AdamW,
             {
-                "lr": Real(1e-4, 3e-2, default=2e-3, log=True, valid=(0.0, 10.0)),
+                "lr": Real(1e-4, 3e-2, default=4e-3, log=True, valid=(0.0, 10.0)),
                 "weight_decay": Real(1e-6, 1e-1, default=1e-2, log=True, valid=(0.0, 10.0)),
                 "beta1": Held(Real(0.8, 0.99, default=0.9, valid=(0.0, 0.9999))),
                 "beta2": Held(Real(0.9, 0.999, default=0.99, valid=(0.0, 0.99999))),

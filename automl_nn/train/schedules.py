@@ -105,7 +105,6 @@ SCHEDULES: Options[Tensor] = Options(
         ),
         "coslog4": Option(coslog4, source="arXiv:2407.04491"),
     },
-    default="cosine",
-    searched=("constant", "cosine", "one_cycle"),
+    default="coslog4",
 )
 """Functions of the steps' progress `(n_steps,)` to multipliers `(k, n_steps)`."""

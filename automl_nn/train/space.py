@@ -12,8 +12,8 @@ from automl_nn.train.optimizers import OPTIMIZERS
 from automl_nn.train.schedules import SCHEDULES
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
-N_STEPS = 4000
-"""Steps of a full training with the default batch size, within 20 to 200 epochs."""
+N_STEPS = 2500
+"""Steps of a full training with the default batch size, within 20 to 100 epochs."""
 
 
 def train_space(family: Family, *, n_rows: int) -> Space:
@@ -30,12 +30,12 @@ def train_space(family: Family, *, n_rows: int) -> Space:
         >>> from automl_nn.space.draw import defaults
         >>> config = defaults(train_space("labels", n_rows=10_000))
         >>> config["batch_size"], config["n_epochs"], config["loss"]["name"]
-        (256, 102, 'cross_entropy')
+        (256, 64, 'cross_entropy')
     """
     batch_sizes = Choice(
         _batch_sizes(n_rows), default=_batch_size(n_rows), also=Integer(1, 65_536, default=_batch_size(n_rows))
     )
-    n_epochs = min(200, max(20, N_STEPS // max(1, n_rows // _batch_size(n_rows))))
+    n_epochs = min(100, max(20, N_STEPS // max(1, n_rows // _batch_size(n_rows))))
     return {
         "batch_size": batch_sizes,
         "n_epochs": Held(Integer(1, 1000, default=n_epochs, log=True, valid=(1, 1_000_000))),

@@ -39,7 +39,11 @@ from automl_nn.data.read import read_frame
 
 Array = NDArray[Any]
 ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "selu": nn.SELU, "tanh": nn.Tanh, "silu": nn.SiLU}
-INITIALIZERS = {"he": nn.init.kaiming_normal_, "glorot": nn.init.xavier_normal_, "orthogonal": nn.init.orthogonal_}
+INITIALIZERS: dict[str, Callable[..., object]] = {
+    "he": nn.init.kaiming_normal_,
+    "glorot": nn.init.xavier_normal_,
+    "orthogonal": nn.init.orthogonal_,
+}
 OTHERS = make_column_selector(dtype_exclude="number")
 NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda _: nn.Identity(),
@@ -135,9 +139,7 @@ def outputs(network: nn.Module, x: torch.Tensor) -> Array:
 def make_network(trial: optuna.Trial, *, d_in: int) -> nn.Sequential:
     """A multilayer perceptron drawn from the trial."""
     activation: Callable[[], nn.Module] = ACTIVATIONS[trial.suggest_categorical("activation", list(ACTIVATIONS))]
-    initialize: Callable[[torch.Tensor], torch.Tensor] = INITIALIZERS[
-        trial.suggest_categorical("initializer", list(INITIALIZERS))
-    ]
+    initialize = INITIALIZERS[trial.suggest_categorical("initializer", list(INITIALIZERS))]
     normalization = NORMALIZATIONS[trial.suggest_categorical("normalization", list(NORMALIZATIONS))]
     width, depth = trial.suggest_categorical("width", [32, 64, 128, 256]), trial.suggest_int("depth", 1, 4)
     dropout = trial.suggest_float("dropout", 0.0, 0.5)

@@ -30,6 +30,9 @@ from automl_nn.train.trained import Trained
 FORMAT = 1
 """Version of the file format; a file of a later one is refused."""
 
+PARITY = 1e-3
+"""Largest difference between an output and the same one in training, relative to the largest output."""
+
 MANIFEST, CHECKSUMS = "manifest.json", "checksums.json"
 
 
@@ -118,6 +121,23 @@ class Predictor:
             return frame
         probability = self.decision.probability(output)
         return frame.assign(**{f"proba_{name}": probability[:, i] for i, name in enumerate(self.task.classes)})
+
+    def check_parity(self, rows: pd.DataFrame, stored: NDArray[Any]) -> None:
+        """Compare with what the networks gave in training.
+
+        Args:
+            rows: The first of the rows that choose.
+            stored: Stored outputs of all of them, `(n_val, d_out)`.
+
+        Raises:
+            ModelFileError: The outputs differ by more than rounding.
+        """
+        difference = float(np.abs(self.output(rows) - stored[: len(rows)]).max(initial=0.0))
+        if not difference <= PARITY * max(1.0, float(np.abs(stored).max(initial=0.0))):
+            raise ModelFileError(
+                f"The model gives other outputs than in training (difference {difference:.2g}): it was not written; "
+                "train again with the libraries that are installed now."
+            )
 
     def _actions(self, output: NDArray[np.float64]) -> NDArray[Any]:
         actions = self.decision.apply(output)

@@ -17,14 +17,16 @@ from automl_nn.decide.choose import decide
 from automl_nn.decide.decision import Cuts, Decision
 from automl_nn.decide.ensemble import blend, greedy_weights
 from automl_nn.decide.goal import Goal
-from automl_nn.errors import ModelFileError, NoTrialError, StorageError
+from automl_nn.errors import NoTrialError, StorageError
+from automl_nn.model.build import check_buildable
 from automl_nn.model.recipes import conflicts
 from automl_nn.predict import Predictor, library_versions
 from automl_nn.search.events import Event
+from automl_nn.search.opening import refuse_missing
 from automl_nn.search.problem import Parting, Problem, pose
 from automl_nn.search.store import Store
 from automl_nn.search.tune import Budget
-from automl_nn.search.urls import in_file, masked, parse_url
+from automl_nn.search.urls import masked
 from automl_nn.search.workers import Job, work_together
 from automl_nn.space.draw import defaults, describe
 from automl_nn.space.options import Space
@@ -37,9 +39,6 @@ STORAGE = "sqlite:///automl_nn.db"
 
 TIMEOUT = 600.0
 """Seconds that a search takes if neither trials nor a time-out are given."""
-
-PARITY = 1e-3
-"""Largest difference between a stored output and the same output of the model that is about to be written."""
 
 
 @final
@@ -108,6 +107,7 @@ class Study:
         self.task: Task = self.problem.task
         self._job = Job(storage, name, self.problem, settings or {}, seed)
         self.space: Space = self._job.space
+        check_buildable(defaults(self.space)["model"])
 
     @staticmethod
     def load(name: str, *, storage: str = STORAGE) -> "Study":
@@ -116,7 +116,7 @@ class Study:
         Raises:
             StorageError: There is no such storage or study.
         """
-        _check_exists(storage)
+        refuse_missing(storage)
         study = Study.__new__(Study)
         study.name, study._url, study.problem = name, storage, None
         study._seed = study._spec["seed"]
@@ -207,7 +207,7 @@ class Study:
         if len(trials) and (trials["state"] == "failed").all():
             last = trials.iloc[-1]
             raise NoTrialError(
-                f"All {len(trials)} trials of {self.name!r} failed, the last one with "
+                f"Every trial of {self.name!r} failed ({len(trials)} in all), the last one with "
                 f"{last['failure']}: {last['message']}"
             )
 
@@ -339,17 +339,8 @@ class Study:
             weights=tuple(members.values()),
             versions=library_versions(),
         )
-        self._check_parity(predictor, self.validation(trial)[0])
+        predictor.check_parity(pd.DataFrame(self._spec["probe"]), self.validation(trial)[0])
         return predictor
-
-    def _check_parity(self, predictor: Predictor, stored: NDArray[np.float64]) -> None:
-        probe = pd.DataFrame(self._spec["probe"])
-        difference = float(np.abs(predictor.output(probe) - stored[: len(probe)]).max(initial=0.0))
-        if not difference <= PARITY * max(1.0, float(np.abs(stored).max(initial=0.0))):
-            raise ModelFileError(
-                f"The model gives other outputs than in training (difference {difference:.2g}): it was not written; "
-                "train again with the libraries that are installed now."
-            )
 
 
 def list_studies(storage: str = STORAGE) -> pd.DataFrame:
@@ -358,12 +349,5 @@ def list_studies(storage: str = STORAGE) -> pd.DataFrame:
     Raises:
         StorageError: There is no such storage.
     """
-    _check_exists(storage)
+    refuse_missing(storage)
     return Store(storage).studies()
-
-
-def _check_exists(storage: str) -> None:
-    """Refuse to open a SQLite file that is not there: reading must not create one."""
-    url = parse_url(storage)
-    if in_file(url) and not Path(str(url.database)).is_file():
-        raise StorageError(f"There is no database {url.database!r}: check --storage, or run `automl-nn tune` first.")

@@ -136,6 +136,7 @@ def test_a_changed_study_is_refused_with_what_changed(changed, storage):
         ({"metric": "r2"}, SpaceError, "does not score a binary task"),
         ({"task": "binry"}, SpaceError, "Did you mean 'binary'"),
         ({"settings": {"model.activation.name": "rellu"}}, SpaceError, "Did you mean 'relu'"),
+        ({"settings": {"model.initializer.name": "zeros"}}, SpaceError, "with the same weights"),
         ({"settings": {"train.batch_sice": 1}}, SpaceError, "Did you mean 'batch_size'"),
         ({"parting": Parting(group="patient")}, DataError, "no column 'patient'"),
         ({"parting": Parting(min_positives=500)}, SplitError, ""),

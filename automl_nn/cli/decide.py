@@ -31,7 +31,8 @@ def decide(
         int | None, typer.Option("--top-k", metavar="K", help="Mark at most so many of the validation rows.")
     ] = None,
     trial: Annotated[
-        int | None, typer.Option("--trial", metavar="N", help="Decide on this trial alone; on the ensemble unless given.")
+        int | None,
+        typer.Option("--trial", metavar="N", help="Decide on this trial alone; on the ensemble unless given."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="MODEL.nn", help="Write the model with this decision.")

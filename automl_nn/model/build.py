@@ -113,6 +113,23 @@ def build(
     return network
 
 
+def check_buildable(config: Config) -> None:
+    """Refuse a model config whose network could not be built for any table.
+
+    Args:
+        config: A model config.
+
+    Raises:
+        SpaceError: An initializer gives all units of a hidden layer the same weights.
+
+    Example:
+        >>> from automl_nn.space.draw import defaults
+        >>> check_buildable(defaults(model_space()))
+    """
+    rows = Inputs(torch.zeros(2, 2), torch.zeros(2, 0, dtype=torch.int64))
+    build([config], rows, n_numeric=2, vocabularies=(), d_out=1, output_bias=torch.zeros(1, 1), seeds=[0])
+
+
 def _check(configs: Sequence[Config], output_bias: Tensor, seeds: Sequence[int], d_out: int) -> None:
     if len({bucket(config) for config in configs}) != 1:
         raise ValueError("A stack takes configs of one bucket; group them by bucket(config) first.")

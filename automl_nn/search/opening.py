@@ -55,6 +55,20 @@ def open_storage(url: str) -> SafeRDBStorage:
         raise StorageError(f"Storage {masked(parsed)!r} cannot be used: {reason(error)}. {_way_out(parsed)}") from error
 
 
+def refuse_missing(storage: str) -> None:
+    """Refuse a SQLite file that is not there: whoever reads must not create one.
+
+    Args:
+        storage: URL of the database.
+
+    Raises:
+        StorageError: There is no such file.
+    """
+    url = parse_url(storage)
+    if in_file(url) and not Path(str(url.database)).is_file():
+        raise StorageError(f"There is no database {url.database!r}: check --storage, or run `automl-nn tune` first.")
+
+
 def reason(error: Exception) -> str:
     """The first line of what the database said.
 

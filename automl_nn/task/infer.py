@@ -64,7 +64,8 @@ def _check_columns(target: pd.DataFrame) -> None:
             raise TargetError(f"The target {name!r} is missing in all {len(column)} rows: name another target column.")
         if column.nunique() == 1:
             raise TargetError(
-                f"The target {name!r} holds {column.dropna().iloc[0]!r} in every row, so there is nothing to learn: "
+                f"The target {name!r} holds {_as_label(column.dropna().iloc[0])!r} in every row, "
+                "so there is nothing to learn: "
                 "name another target column."
             )
         if pd.api.types.is_float_dtype(column) and np.isinf(column.to_numpy(float)).any():

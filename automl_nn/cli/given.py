@@ -7,6 +7,7 @@ from typing import Any, final
 
 import pandas as pd
 
+from automl_nn.cli.parse import parse_gap
 from automl_nn.cli.studyfile import StudyFile, read_study_file
 from automl_nn.data.read import read_frame
 from automl_nn.errors import InputError
@@ -62,10 +63,9 @@ def _parting(values: Mapping[str, Any]) -> Parting:
             f"Rows are parted by the group {values['group']!r} or by the time {values['time']!r}: give one of them."
         )
     if "gap" in values and "time" not in values:
-        raise InputError(
-            f"A gap of {values['gap']} rows needs a time to part by: add --time COL, or leave the gap out."
-        )
-    return Parting(**values)
+        raise InputError(f"A gap of {values['gap']} needs a time to part by: add --time COL, or leave the gap out.")
+    gap = {"gap": parse_gap(values["gap"])} if "gap" in values else {}
+    return Parting(**{**values, **gap})
 
 
 def _targets(names: str | Iterable[str], columns: Collection[str]) -> tuple[str, ...]:

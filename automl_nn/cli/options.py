@@ -43,7 +43,10 @@ Group = Annotated[
 ]
 Time = Annotated[str | None, typer.Option("--time", metavar="COL", help="Let the later rows choose between trials.")]
 Gap = Annotated[
-    int | None, typer.Option("--gap", metavar="N", help="With --time: rows left out between the two parts.")
+    str | None,
+    typer.Option(
+        "--gap", metavar="N|7D", help="With --time: least distance between the parts, a number or a duration."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same numbers.")]
 Storage = Annotated[

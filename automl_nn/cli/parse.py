@@ -112,3 +112,16 @@ def parse_cost(text: str) -> tuple[float, float]:
     except ValueError:
         pass
     raise DecisionError(f"--cost {text!r} is not possible: write fp=1,fn=50 for a miss that costs 50 false alarms.")
+
+
+def parse_gap(value: object) -> float | str:
+    """A distance in time: a number, or a text such as `7D` as it is.
+
+    Example:
+        >>> parse_gap("30"), parse_gap("7D")
+        (30.0, '7D')
+    """
+    try:
+        return float(str(value))
+    except ValueError:
+        return str(value)

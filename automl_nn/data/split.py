@@ -313,7 +313,10 @@ def _distance(gap: Gap, moments: "pd.Series[Any]") -> Any:
     dated = pd.api.types.is_datetime64_any_dtype(moments)
     if gap != 0 and dated == isinstance(gap, int | float):
         raise SplitError(f"gap = {gap!r} does not fit the times: give {'a text such as 7D' if dated else 'a number'}.")
-    distance: Any = pd.Timedelta(gap) if dated else gap
+    try:
+        distance: Any = pd.Timedelta(gap) if dated else gap
+    except ValueError as error:
+        raise SplitError(f"gap = {gap!r} is no length of time: give a text such as 7D, 12h or 30min.") from error
     if distance < 0 * distance:
         raise SplitError(f"gap = {gap!r} is not possible: it is 0 or more.")
     return distance

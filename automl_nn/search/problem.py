@@ -34,7 +34,8 @@ class Parting:
         val_share: Share of the rows that choose.
         group: Column whose values are never parted: all rows of a patient, a site, a machine.
         time: Column by which the later rows choose.
-        gap: Rows left out between the two parts when parted by time.
+        gap: Least distance between the two parts when parted by time, in the unit of the times, or a text such as
+            `7D` for dates.
         min_positives: Rows of each class or label that each part must hold.
 
     Example:
@@ -47,7 +48,7 @@ class Parting:
     val_share: float = VAL_SHARE
     group: str | None = None
     time: str | None = None
-    gap: int = 0
+    gap: float | str = 0
     min_positives: int = 1
 
     def split(self, frame: pd.DataFrame, strata: NDArray[Any] | None, *, seed: int) -> Split:
@@ -63,7 +64,13 @@ class Parting:
                 groups, labels=strata, val_share=self.val_share, seed=seed, min_positives=self.min_positives
             )
         if self.time is not None:
-            return time_split(_column(frame, self.time).to_numpy(), val_share=self.val_share, gap=self.gap)
+            return time_split(
+                _column(frame, self.time),
+                labels=strata,
+                val_share=self.val_share,
+                gap=self.gap,
+                min_positives=self.min_positives,
+            )
         if strata is None:
             return random_split(len(frame), val_share=self.val_share, seed=seed)
         return stratified_split(strata, val_share=self.val_share, seed=seed, min_positives=self.min_positives)

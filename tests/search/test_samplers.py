@@ -1,0 +1,84 @@
+import optuna
+import pytest
+
+from automl_nn.errors import SpaceError
+from automl_nn.search.portfolio import PORTFOLIO, first_trials
+from automl_nn.search.samplers import SAMPLERS, SeededSampler, trial_seed
+from automl_nn.search.spaces import default_space, edit_space
+from automl_nn.space.draw import defaults, flatten, suggest
+from automl_nn.task.tasks import Binary, Multiclass, Regression
+
+TASKS = [Binary(("y",), "roc_auc"), Multiclass(("y",), "accuracy", (0, 1, 2)), Regression(("y",), "r2")]
+
+
+@pytest.fixture(params=TASKS, ids=lambda task: task.kind)
+def space(request):
+    return default_space(request.param, n_rows=5000)
+
+
+def quadratic(params):
+    return -((params["x"] - 0.3) ** 2) - abs(params["n"] - 7) / 50
+
+
+def grow(study, n_trials):
+    for _ in range(n_trials):
+        trial = study.ask()
+        params = {"x": trial.suggest_float("x", 0, 1), "n": trial.suggest_int("n", 1, 9)}
+        study.tell(trial, quadratic(params))
+    return [trial.params for trial in study.trials]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_resumed_study_proposes_what_it_would_have_proposed(name):
+    at_once = grow(optuna.create_study(direction="maximize", sampler=SeededSampler(name, seed=1)), 20)
+    storage = optuna.storages.InMemoryStorage()
+    optuna.create_study(storage=storage, study_name="s", direction="maximize")
+    for n_trials in (3, 9, 8):
+        sampler = SeededSampler(name, seed=1)
+        resumed = grow(optuna.load_study(storage=storage, study_name="s", sampler=sampler), n_trials)
+    assert resumed == at_once
+
+
+def test_proposals_differ_between_trials_and_seeds():
+    one, other = (
+        grow(optuna.create_study(direction="maximize", sampler=SeededSampler("random", seed=seed)), 5)
+        for seed in (0, 1)
+    )
+    assert len({params["x"] for params in one + other}) == 10
+
+
+def test_the_sampler_learns():
+    params = grow(optuna.create_study(direction="maximize", sampler=SeededSampler("tpe", seed=0)), 60)
+    early, late = ([quadratic(p) for p in part] for part in (params[:10], params[-10:]))
+    assert sum(late) > sum(early)
+
+
+def test_seeds_differ():
+    assert len({trial_seed(seed, number) for seed in range(20) for number in range(20)}) == 400
+
+
+def test_an_unknown_sampler_is_refused():
+    with pytest.raises(SpaceError, match="Did you mean 'tpe'"):
+        SeededSampler("tp", seed=0)
+
+
+def test_the_first_trials_are_the_portfolio(space):
+    first = first_trials(space)
+    study = optuna.create_study(direction="maximize", sampler=SeededSampler("tpe", seed=0, first=first))
+    for config in first:
+        trial = study.ask()
+        assert flatten(suggest(trial, space)) == config
+        study.tell(trial, 0.0)
+
+
+def test_the_portfolio_starts_with_the_defaults_and_repeats_nothing(space):
+    first = first_trials(space)
+    assert first[0] == flatten(defaults(space))
+    assert len(first) == len(PORTFOLIO)
+    assert all(one != other for i, one in enumerate(first) for other in first[:i])
+
+
+def test_what_somebody_set_stays_set_in_the_portfolio(space):
+    first = first_trials(edit_space(space, {"model.activation.name": "relu", "train.batch_size": 64}))
+    assert {config["model.activation.name"] for config in first} == {"relu"}
+    assert {config["train.batch_size"] for config in first} == {64}

@@ -5,10 +5,13 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_iris
 
 from automl_nn.cli import main
 from automl_nn.errors import BudgetError, NoTrialError
 from automl_nn.search.events import EpochEnded, TrialEnded, TrialStarted
+from automl_nn.search.problem import pose
+from automl_nn.search.workers import spare_workers
 from automl_nn.task.tasks import Binary
 
 
@@ -43,6 +46,7 @@ class FakeStudy:
         self.data, self.target, self.options = data, target, options
         self.name, self.storage = options["name"], options["storage"]
         self.task, self.best_number, self.best_score = Binary(("y",), "roc_auc"), 1, 0.9
+        self.problem = pose(load_iris(as_frame=True).frame, ["target"])
         self.findings, self.warnings = (), ["SELU with batch norm loses its point."]
         type(self).made = self
 
@@ -190,7 +194,14 @@ def test_the_next_line_stands_alone_to_be_copied(run, fake, table):
 
 def test_a_search_without_a_limit_takes_ten_minutes(run, fake, table):
     run("tune", "rows.csv", "--target", "y")
-    assert fake.made.limits == {"timeout": 600.0}
+    assert fake.made.limits["timeout"] == 600.0
+
+
+def test_only_a_search_that_time_alone_limits_takes_all_cores(run, fake, table):
+    run("tune", "rows.csv", "--target", "y", "--timeout", "60")
+    assert fake.made.limits["n_workers"] == spare_workers(fake.made.problem)
+    run("tune", "rows.csv", "--target", "y", "--timeout", "60", "--n-trials", "5")
+    assert "n_workers" not in fake.made.limits
 
 
 def test_tune_takes_a_study_file_whose_limits_can_be_replaced(run, fake, table, own_folder):

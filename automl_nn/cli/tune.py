@@ -53,7 +53,12 @@ def tune(
     gap: options.Gap = None,
     n_workers: Annotated[
         int | None,
-        typer.Option("--n-workers", metavar="N", min=1, help="Processes that search together; 1 unless given."),
+        typer.Option(
+            "--n-workers",
+            metavar="N",
+            min=1,
+            help="Processes that search together; as many as fit if only time limits the search, else 1.",
+        ),
     ] = None,
     seed: options.Seed = 0,
     form: options.Format = Format.table,
@@ -111,7 +116,15 @@ def search(study: "Study", limits: Mapping[str, Any]) -> None:
     """
     from automl_nn.review.progress import watch
 
-    steps: Any = study.events(**limits)
-    with closing(steps) as events:
+    with closing(study.events(**_with_workers(study, limits))) as events:
         console = Console(stderr=True)
         watch(events, console=console, n_trials=limits.get("n_trials"), timeout=limits.get("timeout"))
+
+
+def _with_workers(study: "Study", limits: Mapping[str, Any]) -> dict[str, Any]:
+    """All cores where only time limits the search; a number of trials is a wish for the same study each time."""
+    if "n_workers" in limits or "n_trials" in limits or study.problem is None:
+        return dict(limits)
+    from automl_nn.search.workers import spare_workers
+
+    return {**limits, "n_workers": spare_workers(study.problem)}

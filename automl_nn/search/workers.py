@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any, final
 
+import psutil
+from joblib import cpu_count
+
 from automl_nn.search.events import Event
 from automl_nn.search.problem import Problem
 from automl_nn.search.spaces import default_space, edit_space
@@ -14,6 +17,29 @@ from automl_nn.search.store import Store
 from automl_nn.search.tune import Budget, Tuner
 from automl_nn.space.options import Space
 from automl_nn.train.device import threads
+
+WORKER_BYTES = 700 * 2**20
+"""Memory of a worker without data: most of it is libraries."""
+
+N_COPIES = 4
+"""How often a worker holds the data: as a table, encoded, and in passing."""
+
+
+def spare_workers(problem: Problem) -> int:
+    """Workers that this machine can carry: one for each core, as far as half of the free memory holds their data.
+
+    Args:
+        problem: What each of them will hold.
+
+    Example:
+        >>> import pandas as pd
+        >>> from automl_nn.search.problem import pose
+        >>> problem = pose(pd.DataFrame({"x": range(20), "y": [0, 1] * 10}), ["y"], roles={"x": "numeric"})
+        >>> spare_workers(problem) >= 1
+        True
+    """
+    need = WORKER_BYTES + N_COPIES * int(problem.table.frame.memory_usage(deep=True).sum())
+    return max(1, min(int(cpu_count()), int(psutil.virtual_memory().available) // 2 // need))
 
 
 @final

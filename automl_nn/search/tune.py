@@ -66,13 +66,13 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds left, never below zero."""
-        return max(0.0, self._end - time.monotonic())
+        """Seconds left; a moment if none are, which is time for one epoch."""
+        return max(1e-3, self._end - time.monotonic())
 
     @property
     def is_over(self) -> bool:
         """Whether no time is left."""
-        return self.left == 0.0
+        return time.monotonic() >= self._end
 
 
 @final

@@ -2,8 +2,9 @@
 
 import multiprocessing
 import queue
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from typing import Any, final
 
@@ -20,6 +21,9 @@ from automl_nn.train.device import threads
 
 WORKER_BYTES = 700 * 2**20
 """Memory of a worker without data: most of it is libraries."""
+
+LEAST_SECONDS = 0.1
+"""What a worker has left of a time-out that its start has used up: time for one epoch."""
 
 N_COPIES = 4
 """How often a worker holds the data: as a table, encoded, and in passing."""
@@ -89,9 +93,8 @@ def work_together(job: Job, budget: Budget) -> Iterator[Event]:
         return
     context = multiprocessing.get_context("spawn")
     channel: Any = context.Queue()
-    processes = [
-        context.Process(target=_work, args=(job, budget, channel), daemon=True) for _ in range(budget.n_workers)
-    ]
+    arguments = (job, budget, time.time(), channel)
+    processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(budget.n_workers)]
     for process in processes:
         process.start()
     try:
@@ -103,8 +106,10 @@ def work_together(job: Job, budget: Budget) -> Iterator[Event]:
             process.join(timeout=10)
 
 
-def _work(job: Job, budget: Budget, channel: Any) -> None:
-    for event in job.events(budget):
+def _work(job: Job, budget: Budget, asked: float, channel: Any) -> None:
+    """Work as one of several; the time-out began when the work was asked for, before this process had started."""
+    timeout = budget.timeout and max(LEAST_SECONDS, budget.timeout - (time.time() - asked))
+    for event in job.events(replace(budget, timeout=timeout)):
         channel.put(event)
 
 

@@ -107,4 +107,11 @@ def test_budgets_are_checked():
 
 def test_a_clock_without_a_timeout_is_never_over():
     assert not Clock(None).is_over
-    assert Clock(1e-9).left == 0.0
+    assert Clock(1e-9).is_over
+
+
+def test_a_trial_that_begins_in_the_last_moment_is_trained_for_an_epoch():
+    study, _ = events_of(QUICK, timeout=1e-9)
+    assert len(study.leaderboard()) == 0
+    study, _ = events_of(QUICK, timeout=0.05)
+    assert set(study.leaderboard()["state"]) == {"complete"}

@@ -11,7 +11,7 @@ from automl_nn.space.ranges import Value
 PORTFOLIO: tuple[Mapping[str, Value], ...] = (
     {},
     {
-        "model.encoder.name": "quantile",
+        "model.encoder.name": "standard",
         "model.embedding.name": "periodic",
         "model.recipe": "silu-lsuv",
     },
@@ -28,16 +28,16 @@ PORTFOLIO: tuple[Mapping[str, Value], ...] = (
         "train.schedule.name": "cosine",
     },
     {
-        "model.encoder.name": "quantile",
-        "model.recipe": "relu-he",
-        "model.dropout.rate": 0.2,
-        "train.optimizer.lr": 1e-3,
-    },
-    {
         "model.backbone.name": "resnet",
         "model.backbone.d_block": 128,
         "model.backbone.n_blocks": 2,
         "model.recipe": "gelu-he-layernorm",
+    },
+    {
+        "model.encoder.name": "quantile",
+        "model.recipe": "relu-he",
+        "model.dropout.rate": 0.2,
+        "train.optimizer.lr": 1e-3,
     },
 )
 """What each of them changes of the defaults, by path."""

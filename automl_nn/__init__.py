@@ -18,6 +18,7 @@ _EXPORTS = {
     "Choice": "automl_nn.space.ranges",
     "DataError": "automl_nn.errors",
     "Decision": "automl_nn.decide.decision",
+    "DecisionClassifier": "automl_nn.estimator",
     "DecisionError": "automl_nn.errors",
     "DivergedError": "automl_nn.errors",
     "Held": "automl_nn.space.ranges",

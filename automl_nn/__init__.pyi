@@ -14,6 +14,7 @@ from automl_nn.errors import TargetError as TargetError
 from automl_nn.errors import TrainingError as TrainingError
 from automl_nn.estimator import AutoMLClassifier as AutoMLClassifier
 from automl_nn.estimator import AutoMLRegressor as AutoMLRegressor
+from automl_nn.estimator import DecisionClassifier as DecisionClassifier
 from automl_nn.predict import Predictor as Predictor
 from automl_nn.search.problem import Parting as Parting
 from automl_nn.space.ranges import Choice as Choice

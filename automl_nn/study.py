@@ -41,6 +41,10 @@ TIMEOUT = 600.0
 """Seconds that a search takes if neither trials nor a time-out are given."""
 
 
+GROUPS = "val_groups"
+"""Under which the groups of the rows that choose are stored."""
+
+
 @final
 class Study:
     """Networks tuned on a table, every trial kept in a database.
@@ -200,6 +204,8 @@ class Study:
         study_id = self.store.open_study(self.name, spec=spec)
         val = self.problem.split.val
         self.store.put_targets(study_id, row_ids=val, y=self.problem.y[val])
+        if self.problem.groups is not None:
+            self.store.put_targets(study_id, row_ids=val, y=self.problem.groups[val], part=GROUPS)
         self.store.put_findings(study_id, self.findings)
 
     def _check_success(self) -> None:
@@ -270,6 +276,16 @@ class Study:
     def _labels(self) -> NDArray[np.float32]:
         return self.store.targets(self._id)[1]
 
+    @property
+    def _groups(self) -> NDArray[np.float32] | None:
+        """The groups of the rows that choose, where rows were parted by group."""
+        if self._spec.get("split", {}).get("group") is None:
+            return None
+        try:
+            return self.store.targets(self._id, part=GROUPS)[1]
+        except StorageError:  # a study of an earlier version kept no groups
+            return None
+
     def validation(self, trial: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Stored outputs `(n_val, d_out)` and labels `(n_val, d_y)` of the rows that choose.
 
@@ -284,32 +300,45 @@ class Study:
         self,
         *,
         maximize: str | None = None,
-        cost: tuple[float, float] | None = None,
+        cost: tuple[float, ...] | None = None,
         min_precision: float | None = None,
         min_recall: float | None = None,
+        max_fpr: float | None = None,
         top_k: int | None = None,
+        max_alarms: float | None = None,
+        n_periods: float | None = None,
+        prevalence: float | None = None,
         trial: int | None = None,
     ) -> Decision:
         """Choose where to cut the scores, from stored outputs and without any network; the decision is stored.
 
         Args:
-            maximize: A utility such as `f1`, `f2`, `mcc` or `balanced_accuracy`.
-            cost: Costs of a false alarm and of a miss `(fp, fn)`.
+            maximize: A utility such as `f1`, `f2`, `mcc`, `balanced_accuracy` or `net_benefit@0.1`.
+            cost: Costs of a false alarm and of a miss `(fp, fn)`, or of all four outcomes `(fp, fn, tp, tn)`.
             min_precision: Precision to keep.
             min_recall: Recall to keep.
+            max_fpr: Largest share of the negatives to mark.
             top_k: Most rows to mark.
+            max_alarms: Most rows to mark in a period; with `n_periods`.
+            n_periods: Periods that the rows that choose span.
+            prevalence: Share of positives where the decision will be used, if it is another one than here.
             trial: One trial to decide for; the ensemble unless given.
 
         Raises:
             DecisionError: The goal is impossible, or the stored rows do not carry it.
         """
-        wanted = {"maximize": maximize, "cost": cost, "min_precision": min_precision} | {
-            "min_recall": min_recall,
-            "top_k": top_k,
-        }
-        goal = Goal(**wanted) if any(value is not None for value in wanted.values()) else None  # type: ignore[arg-type]
+        goal = Goal.unless_empty(
+            maximize=maximize,
+            cost=cost,
+            min_precision=min_precision,
+            min_recall=min_recall,
+            max_fpr=max_fpr,
+            top_k=top_k,
+            max_alarms=max_alarms,
+            n_periods=n_periods,
+        )
         output, y = self.validation(trial)
-        decision = decide(self.task, output, y, goal=goal, seed=self._seed)
+        decision = decide(self.task, output, y, goal=goal, groups=self._groups, prevalence=prevalence, seed=self._seed)
         self.store.add_decision(
             self._id,
             run_id=None if trial is None else int(self._trial(trial)["run_id"]),

@@ -3,7 +3,9 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_linnerud, load_wine
 
+from automl_nn.decide.choose import decide
 from automl_nn.decide.decision import Decision
+from automl_nn.decide.goal import Goal
 from automl_nn.errors import BudgetError, DataError, NoTrialError, SpaceError, SplitError, StorageError, TargetError
 from automl_nn.predict import Predictor
 from automl_nn.search.problem import Parting
@@ -194,6 +196,20 @@ def test_groups_stay_together_and_are_no_feature(storage):
     train, val = (set(frame["patient"].iloc[rows]) for rows in (problem.split.train, problem.split.val))
     assert not train & val
     assert "patient" not in [column.name for column in problem.table.columns]
+
+
+def test_decisions_draw_groups_as_a_whole_and_shift_the_base_rate(storage):
+    frame = CANCER.sort_values("target").reset_index(drop=True)
+    frame = frame.assign(patient=np.arange(len(frame)) // 20)
+    study = Study(frame, "target", settings=QUICK, parting=Parting(group="patient"), storage=storage).tune(n_trials=1)
+    loaded = Study.load("study", storage=storage)
+    stored = loaded.store.targets(loaded._id, part="val_groups")[1]
+    assert stored.tolist() == study.problem.groups[study.problem.split.val].tolist()
+    output, y = loaded.validation()
+    alone, together = decide(study.task, output, y, goal=Goal("f1")), loaded.decide(maximize="f1")
+    assert together.cuts[0].interval != alone.cuts[0].interval
+    rare = loaded.decide(maximize="f1", prevalence=0.05)
+    assert rare.probability(output)[:, 1].mean() < together.probability(output)[:, 1].mean()
 
 
 @pytest.mark.slow

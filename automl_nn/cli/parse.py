@@ -92,11 +92,11 @@ def parse_roles(texts: Iterable[str]) -> dict[str, str]:
     return roles
 
 
-def parse_cost(text: str) -> tuple[float, float]:
-    """The costs of a false alarm and of a miss.
+def parse_cost(text: str) -> tuple[float, ...]:
+    """The costs of a false alarm and of a miss, or of all four outcomes.
 
     Args:
-        text: As in `fp=1,fn=50`.
+        text: As in `fp=1,fn=50`, or `fp=1,fn=50,tp=2,tn=0`.
 
     Raises:
         DecisionError: It is not of that form.
@@ -107,8 +107,8 @@ def parse_cost(text: str) -> tuple[float, float]:
     """
     prices = dict(part.strip().lower().partition("=")[::2] for part in text.split(","))
     try:
-        if set(prices) == {"fp", "fn"}:
-            return float(prices["fp"]), float(prices["fn"])
+        if set(prices) in ({"fp", "fn"}, {"fp", "fn", "tp", "tn"}):
+            return tuple(float(prices[name]) for name in ("fp", "fn", "tp", "tn") if name in prices)
     except ValueError:
         pass
     raise DecisionError(f"--cost {text!r} is not possible: write fp=1,fn=50 for a miss that costs 50 false alarms.")

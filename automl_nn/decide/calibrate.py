@@ -1,14 +1,16 @@
-"""Turn outputs into outputs that can be believed: a slope and an intercept, where the rows can tell them."""
+"""Turn outputs into outputs that can be believed, as far as rows that were not fitted can tell."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, logsumexp
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 
+from automl_nn.decide.cells import Cells, evenly, tally
+from automl_nn.decide.maps import KINDS, Binned, Map
 from automl_nn.decide.utilities import Array
 
 Family = Literal["labels", "classes", "values"]
@@ -17,7 +19,7 @@ MIN_EVENTS = 20
 """Rows of the rarer kind below which nothing is fitted."""
 
 GUARD = 2.0
-"""Log-likelihood that each fitted number must win.
+"""Log-likelihood that the temperature of classes must win.
 
 Source:
     Likelihood ratio test at the 95 % level: half of 3.84.
@@ -26,16 +28,31 @@ Source:
 MAX_LOG_SLOPE = 5.0
 """A slope beyond `exp(+-5)` says that the scores do not order the rows, or order them perfectly: not a calibration."""
 
+N_BINS = 2000
+"""Groups of neighbouring outputs that maps are fitted to, each by its mean; all outputs if there are no more."""
+
+N_PARTINGS = 8
+"""How often the rows are parted to compare the kinds of map."""
+
+IN_BAG = 0.8
+"""Share of the rows that are fitted while the others judge."""
+
 
 @final
 @dataclass(frozen=True)
 class Calibration:
-    """A linear map of each output: `output * slope + intercept`. Slopes are positive, so the order of rows stays.
+    """A rising map of each output, so that the order of rows stays.
+
+    `intercept + upper * softplus(output) - slope * softplus(-output)`, which is `output * slope + intercept` where
+    both slopes are equal; where there are knots, the line through them.
 
     Args:
-        slope: One per output, (d_out,).
+        slope: Slope of negative outputs, (d_out,).
         intercept: One per output, (d_out,).
-        kind: What was fitted for each output: "identity", "temperature" or "platt", (d_out,).
+        kind: What was fitted for each output: "identity", "temperature", "platt", "beta" or "isotonic", (d_out,).
+        upper: Slope of positive outputs, (d_out,); that of negative ones unless given.
+        knots: Points (output, calibrated) of each isotonic map; none for the others. (d_out,) or empty.
+        log_loss: Of each kind, on rows that were not fitted, (d_out,); empty where kinds were not compared.
 
     Example:
         >>> Calibration((2.0,), (1.0,), ("platt",)).apply(np.array([[3.0]])).tolist()
@@ -45,6 +62,9 @@ class Calibration:
     slope: tuple[float, ...]
     intercept: tuple[float, ...]
     kind: tuple[str, ...]
+    upper: tuple[float, ...] = ()
+    knots: tuple[tuple[tuple[float, float], ...], ...] = ()
+    log_loss: tuple[Mapping[str, float], ...] = ()
 
     @staticmethod
     def identity(d_out: int) -> "Calibration":
@@ -53,8 +73,16 @@ class Calibration:
 
     def apply(self, output: npt.ArrayLike) -> Array:
         """The calibrated output, (n_rows, d_out), float64."""
-        calibrated: Array = np.asarray(output, dtype=np.float64) * np.array(self.slope) + np.array(self.intercept)
-        return calibrated
+        values = np.asarray(output, dtype=np.float64)
+        if not self.upper:
+            linear: Array = values * np.array(self.slope) + np.array(self.intercept)
+            return linear
+        return np.stack([self.map(j).apply(values[:, j]) for j in range(values.shape[1])], axis=1)
+
+    def map(self, j: int) -> Map:
+        """The map of one output."""
+        upper = self.upper[j] if self.upper else self.slope[j]
+        return Map(self.slope[j], self.intercept[j], upper, self.knots[j] if self.knots else ())
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
@@ -63,15 +91,18 @@ class Calibration:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Calibration":
         """Read what `to_json` wrote."""
-        return Calibration(tuple(values["slope"]), tuple(values["intercept"]), tuple(values["kind"]))
+        knots = tuple(tuple((float(x), float(z)) for x, z in points) for points in values.get("knots", ()))
+        named = {name: tuple(values.get(name, ())) for name in ("slope", "intercept", "kind", "upper", "log_loss")}
+        return Calibration(**named, knots=knots)
 
 
 def fit_calibration(output: npt.ArrayLike, y: npt.ArrayLike, *, family: Family) -> Calibration:
     """Fit the simplest map under which the labels are likely.
 
-    Labels: for each one the best of identity, temperature (slope) and Platt scaling (slope and intercept). Classes:
-    identity or one temperature. Each number must win `GUARD` in log-likelihood, and nothing is fitted from fewer
-    than `MIN_EVENTS` rows of the rarer kind. Values are left as they are.
+    Labels: for each one the best of identity, temperature (slope), Platt scaling (slope and intercept), beta
+    calibration (two slopes and intercept) and isotonic regression, by the log loss of rows that were not fitted; a map
+    replaces a simpler one only if it wins more than one standard error. Classes: identity or one temperature. Nothing
+    is fitted from fewer than `MIN_EVENTS` rows of the rarer kind. Values are left as they are.
 
     Args:
         output: Network outputs whose training weights are undone, (n_rows, d_out).
@@ -79,12 +110,13 @@ def fit_calibration(output: npt.ArrayLike, y: npt.ArrayLike, *, family: Family) 
         family: What the output means.
 
     Source:
-        Platt (1999), with his smoothed targets; Guo et al. (2017), arXiv:1706.04599, section 4.2 (temperature).
+        Platt (1999), with his smoothed targets; Guo et al. (2017), arXiv:1706.04599, section 4.2 (temperature); Kull,
+        Silva Filho & Flach (2017), PMLR 54:623 (beta); Zadrozny & Elkan (2002), doi:10.1145/775047.775151 (isotonic).
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> logit = rng.normal(size=(5000, 1))
-        >>> y = rng.random((5000, 1)) < expit(logit)
+        >>> y = rng.random((5000, 1)) < 1 / (1 + np.exp(-logit))
         >>> overconfident = fit_calibration(3 * logit, y, family="labels")
         >>> overconfident.kind, round(overconfident.slope[0], 1)
         (('temperature',), 0.3)
@@ -97,49 +129,81 @@ def fit_calibration(output: npt.ArrayLike, y: npt.ArrayLike, *, family: Family) 
         slope = _fit_classes(outputs, targets)
         return Calibration((slope,) * d_out, (0.0,) * d_out, ("identity" if slope == 1 else "temperature",) * d_out)
     fits = [_fit_label(outputs[:, j], targets[:, j]) for j in range(d_out)]
-    slopes, intercepts, kinds = zip(*fits, strict=True)
-    return Calibration(slopes, intercepts, kinds)
-
-
-def _fit_label(logit: Array, y: Array) -> tuple[float, float, str]:
-    rows = ~np.isnan(y)
-    logit, y = logit[rows], y[rows]
-    n_positives = y.sum()
-    n_negatives = len(y) - n_positives
-    if min(n_positives, n_negatives) < MIN_EVENTS:
-        return 1.0, 0.0, "identity"
-    smooth = np.where(y == 1, (n_positives + 1) / (n_positives + 2), 1 / (n_negatives + 2))
-    best = (_label_loss(np.zeros(2), logit, smooth)[0] * len(y), 1.0, 0.0, "identity")
-    for kind, n_free in (("temperature", 1), ("platt", 2)):
-        loss, slope, intercept = _minimized(logit, smooth, n_free=n_free)
-        penalized = loss * len(y) + GUARD * n_free
-        if penalized < best[0] and abs(np.log(slope)) < MAX_LOG_SLOPE:
-            best = (penalized, slope, intercept, kind)
-    return best[1:]
-
-
-def _minimized(logit: Array, smooth: Array, *, n_free: int) -> tuple[float, float, float]:
-    bounds = [(-MAX_LOG_SLOPE, MAX_LOG_SLOPE), (None, None)]
-    found = minimize(
-        _label_loss,
-        np.zeros(n_free),
-        args=(logit, smooth),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds[:n_free],
-        options={"ftol": 1e-12, "gtol": 1e-8},
+    maps = [fit[1] for fit in fits]
+    return Calibration(
+        slope=tuple(one.slope for one in maps),
+        intercept=tuple(one.intercept for one in maps),
+        kind=tuple(fit[0] for fit in fits),
+        upper=tuple(one.upper for one in maps),
+        knots=tuple(one.knots for one in maps),
+        log_loss=tuple(fit[2] for fit in fits),
     )
-    log_slope, intercept = np.append(found.x, 0.0)[:2]
-    return float(found.fun), float(np.exp(log_slope)), float(intercept)
 
 
-def _label_loss(free: Array, logit: Array, smooth: Array) -> tuple[float, Array]:
-    """Mean cross-entropy at `(log slope, intercept)`, the intercept 0 unless given, and its gradient."""
-    slope = np.exp(free[0])
-    z = slope * logit + (free[1] if len(free) > 1 else 0.0)
-    residual = expit(z) - smooth
-    gradient = np.array([slope * (residual @ logit), residual.sum()]) / len(z)
-    return float((np.logaddexp(0.0, z) - smooth * z).mean()), gradient[: len(free)]
+def _fit_label(logit: Array, y: Array) -> tuple[str, Map, Mapping[str, float]]:
+    """Kind, map, and log loss of each kind out of the bag."""
+    rows = ~np.isnan(y)
+    if min((y[rows] == 1).sum(), (y[rows] == 0).sum()) < MIN_EVENTS:
+        return "identity", Map(), {}
+    cells, binned = bin_outputs(logit[rows], y[rows])
+    losses = _out_of_bag(cells, binned)
+    kind = _simplest(losses)
+    fitted = KINDS[kind](binned)
+    if abs(np.log(fitted.slope)) >= MAX_LOG_SLOPE or abs(np.log(fitted.upper)) >= MAX_LOG_SLOPE:
+        return "identity", Map(), {}
+    return kind, fitted, {name: float(values.mean()) for name, values in losses.items()}
+
+
+def bin_outputs(logit: Array, y: Array) -> tuple[Cells, Binned]:
+    """Neighbouring outputs together, each group by its mean.
+
+    Args:
+        logit: Outputs of one label, (n_rows,).
+        y: Labels in {0, 1}, (n_rows,).
+
+    Example:
+        >>> bin_outputs(np.array([0.0, 2.0, 2.0]), np.array([0.0, 1.0, 0.0]))[1].positives.tolist()
+        [0.0, 1.0]
+    """
+    exact = tally(logit, y, np.ones(len(y)))
+    cells = exact.take(evenly(np.arange(exact.n_cuts), N_BINS + 1))
+    of_cell = np.searchsorted(cells.cuts, logit, side="right") - 1
+    n = cells.positives + cells.negatives
+    means = np.bincount(of_cell, weights=logit, minlength=len(n)) / n
+    return cells, Binned(means, cells.positives, cells.negatives)
+
+
+def _out_of_bag(cells: Cells, binned: Binned) -> Mapping[str, Array]:
+    """Mean log loss of each kind on rows that were not fitted, one entry for each parting."""
+    inside, outside = cells.part(N_PARTINGS, share=IN_BAG, rng=np.random.default_rng(0))
+    losses: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for fitted, judged in zip(zip(*inside, strict=True), zip(*outside, strict=True), strict=True):
+        for kind, fit in KINDS.items():
+            found = fit(replace(binned, positives=fitted[0], negatives=fitted[1]))
+            losses[kind].append(_log_loss(found, binned.logit, *judged))
+    return {kind: np.array(values) for kind, values in losses.items()}
+
+
+def _log_loss(fitted: Map, logit: Array, positives: Array, negatives: Array) -> float:
+    z = fitted.apply(logit)
+    loss = positives @ np.logaddexp(0.0, -z) + negatives @ np.logaddexp(0.0, z)
+    return float(loss / (positives.sum() + negatives.sum()))
+
+
+def _simplest(losses: Mapping[str, Array]) -> str:
+    """The kind of the least loss, where each must win a standard error from those before it.
+
+    Source:
+        The standard error of a difference between overlapping partings: Nadeau & Bengio (2003),
+        doi:10.1023/A:1024068626366, section 3.
+    """
+    best = next(iter(losses))
+    factor = np.sqrt(1 / max(len(losses[best]), 1) + (1 - IN_BAG) / IN_BAG)
+    for kind, values in losses.items():
+        gain = losses[best] - values
+        if len(gain) > 1 and gain.mean() > factor * gain.std(ddof=1):
+            best = kind
+    return best
 
 
 def _fit_classes(output: Array, y: Array) -> float:

@@ -1,16 +1,26 @@
 """Scores and labels as a sorted histogram: all that a choice between cut-offs needs, in a few thousand numbers."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from automl_nn.decide.utilities import Array, Counts
 
-CHUNK = 1_000_000
-"""Numbers per array while resampling: bounds the memory."""
+
+@final
+class Sample(NamedTuple):
+    """Weights of the positive and of the negative rows of each cell, of one or of many samples; (..., n_cells)."""
+
+    positives: Array
+    negatives: Array
+
+    def counts(self) -> Counts:
+        """The confusion counts at every cut-off, each (..., n_cells + 1)."""
+        tp, fp = _from_the_top(self.positives), _from_the_top(self.negatives)
+        return Counts(tp, fp, tp[..., :1] - tp, fp[..., :1] - fp)
 
 
 @final
@@ -25,6 +35,8 @@ class Cells:
         cuts: Cut-offs, ascending, mid-points between neighbouring scores; (n_cells + 1,).
         positives: Weight of the positive rows in each cell; (n_cells,).
         negatives: Weight of the negative rows in each cell; (n_cells,).
+        units: What is drawn as a whole in resamples (groups of rows): its weight in each cell, first of positive and
+            then of negative rows, (n_units, 2 * n_cells); None if rows are drawn one by one.
 
     Example:
         >>> cells = tally(np.array([0.0, 2.0, 2.0]), np.array([0.0, 1.0, 1.0]), np.ones(3))
@@ -35,6 +47,7 @@ class Cells:
     cuts: Array
     positives: Array
     negatives: Array
+    units: csr_array | None = None
 
     @property
     def n_cuts(self) -> int:
@@ -46,17 +59,28 @@ class Cells:
         """Weight of all rows."""
         return float(self.positives.sum() + self.negatives.sum())
 
+    @property
+    def sample(self) -> Sample:
+        """All rows as a sample."""
+        return Sample(self.positives, self.negatives)
+
     def counts(self) -> Counts:
         """The confusion counts at every cut-off, each (n_cuts,)."""
-        return _counts(self.positives, self.negatives)
+        return self.sample.counts()
 
     def take(self, kept: npt.NDArray[np.int64]) -> "Cells":
         """The cells between the cut-offs `kept`: ascending indices, the first and the last cut-off among them."""
-        positives, negatives = (np.add.reduceat(rows, kept[:-1]) for rows in (self.positives, self.negatives))
-        return Cells(self.cuts[kept], positives, negatives)
+        positives, negatives = (np.add.reduceat(rows, kept[:-1]) for rows in self.sample)
+        taken = Cells(self.cuts[kept], positives, negatives)
+        if self.units is None:
+            return taken
+        cell = np.searchsorted(kept, np.arange(self.n_cuts - 1), side="right") - 1
+        column = np.r_[cell, cell + len(positives)][self.units.indices]
+        shape = (self.units.shape[0], 2 * len(positives))
+        return replace(taken, units=csr_array((self.units.data, column, self.units.indptr), shape=shape))
 
-    def corners(self) -> "Cells":
-        """The cells that a monotone utility needs: neighbours that hold only one class, the same one, are joined.
+    def corners(self) -> npt.NDArray[np.int64]:
+        """Indices of the cut-offs that a monotone utility needs: those within a run of one class are left out.
 
         A cut-off within a run of positives (negatives) is never better than the one below (above) it, whatever the
         weights of the rows, so nothing is lost, in resamples either.
@@ -66,37 +90,46 @@ class Cells:
         """
         no_positives, no_negatives = self.positives == 0, self.negatives == 0
         inside = (no_positives[:-1] & no_positives[1:]) | (no_negatives[:-1] & no_negatives[1:])
-        return self.take(np.flatnonzero(np.r_[True, ~inside, True]))
+        return np.flatnonzero(np.r_[True, ~inside, True])
 
-    def grid(self, limit: int, *, keep: int) -> npt.NDArray[np.int64]:
-        """Indices of about `limit` cut-offs, evenly by rank, `keep` among them; of all if there are no more."""
-        if self.n_cuts <= limit:
-            return np.arange(self.n_cuts)
-        return np.union1d(np.linspace(0, self.n_cuts - 1, limit).round().astype(np.int64), [keep])
-
-    def resample(self, n_bootstrap: int, *, rng: np.random.Generator) -> Iterator[Counts]:
-        """The counts at every cut-off in bootstrap samples of the rows, each (n_some, n_cuts).
+    def resample(self, n: int, *, rng: np.random.Generator) -> Sample:
+        """Bootstrap samples of the rows, (n_some, n_cells); those without a positive or a negative are left out.
 
         Counting the draws per cell and class is the bootstrap of the rows, exactly: rows of one cell and class are
-        alike. A weight is a number of equal rows. Samples without a positive or without a negative are left out.
+        alike. A weight is a number of equal rows. Units are drawn as a whole.
         """
-        shares = np.r_[self.positives, self.negatives] / self.weight
-        n_draws, n_cells = round(self.weight), len(self.positives)
-        step = max(1, CHUNK // self.n_cuts)
-        for start in range(0, n_bootstrap, step):
-            drawn = rng.multinomial(n_draws, shares, size=min(step, n_bootstrap - start)).astype(np.float64)
-            positives, negatives = drawn[:, :n_cells], drawn[:, n_cells:]
-            both = (positives.sum(1) > 0) & (negatives.sum(1) > 0)
-            yield _counts(positives[both], negatives[both])
+        if self.units is not None:
+            n_units = self.units.shape[0]
+            draws = (np.bincount(rng.integers(n_units, size=n_units), minlength=n_units) for _ in range(n))
+            return _with_both(np.stack([drawn.astype(np.float64) @ self.units for drawn in draws]))
+        counts = np.concatenate(self.sample)
+        return _with_both(rng.multinomial(round(self.weight), counts / counts.sum(), size=n).astype(np.float64))
+
+    def part(self, n: int, *, share: float, rng: np.random.Generator) -> tuple[Sample, Sample]:
+        """The rows parted in two at random, again and again: a part of about `share` of them, and the rest.
+
+        Partings that leave a part without a positive or without a negative are left out.
+        """
+        if self.units is not None:
+            draws = (rng.random(self.units.shape[0]) < share for _ in range(n))
+            inside = np.stack([drawn.astype(np.float64) @ self.units for drawn in draws])
+        else:
+            counts = np.concatenate(self.sample)
+            rows = np.maximum(counts.round(), 1).astype(np.int64)
+            inside = counts * rng.binomial(rows, share, size=(n, len(rows))) / rows
+        outside = np.concatenate(self.sample) - inside
+        both = _has_both(inside) & _has_both(outside)
+        return _split(inside[both]), _split(outside[both])
 
 
-def tally(scores: Array, y: Array, weight: Array) -> Cells:
+def tally(scores: Array, y: Array, weight: Array, *, groups: npt.NDArray[Any] | None = None) -> Cells:
     """Group rows by score.
 
     Args:
         scores: Finite scores of any scale, (n_rows,); one row at least.
         y: Labels in {0, 1}, (n_rows,).
         weight: Positive weights, (n_rows,).
+        groups: What resamples draw as a whole, (n_rows,): patients, sites, series; rows unless given.
 
     Example:
         >>> tally(np.array([1.0, 1.0]), np.array([0.0, 1.0]), np.ones(2)).negatives.tolist()
@@ -105,7 +138,24 @@ def tally(scores: Array, y: Array, weight: Array) -> Cells:
     values, cell = np.unique(scores, return_inverse=True)
     positives = np.bincount(cell, weights=weight * y).astype(np.float64)
     negatives = np.bincount(cell, weights=weight * (1 - y)).astype(np.float64)
-    return Cells(_cuts(values), positives, negatives)
+    cells = Cells(_cuts(values), positives, negatives)
+    if groups is None:
+        return cells
+    _, unit = np.unique(groups, return_inverse=True)
+    column = cell + len(values) * (y == 0)
+    return replace(cells, units=csr_array((weight, (unit, column)), shape=(unit.max() + 1, 2 * len(values))))
+
+
+def evenly(indices: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
+    """So many of the indices, evenly, the first and the last among them; all if there are no more.
+
+    Example:
+        >>> evenly(np.arange(100), 3).tolist()
+        [0, 50, 99]
+    """
+    if len(indices) <= n:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, n).round().astype(np.int64)]
 
 
 def _cuts(values: Array) -> Array:
@@ -117,9 +167,18 @@ def _cuts(values: Array) -> Array:
     return cuts
 
 
-def _counts(positives: Array, negatives: Array) -> Counts:
-    tp, fp = _from_the_top(positives), _from_the_top(negatives)
-    return Counts(tp, fp, tp[..., :1] - tp, fp[..., :1] - fp)
+def _split(rows: Array) -> Sample:
+    return Sample(*np.split(rows, 2, axis=-1))
+
+
+def _has_both(rows: Array) -> npt.NDArray[np.bool_]:
+    positives, negatives = _split(rows)
+    both: npt.NDArray[np.bool_] = (positives.sum(-1) > 1e-9) & (negatives.sum(-1) > 1e-9)
+    return both
+
+
+def _with_both(rows: Array) -> Sample:
+    return _split(rows[_has_both(rows)])
 
 
 def _from_the_top(cells: Array) -> Array:

@@ -1,18 +1,14 @@
 """Take a decision: calibrate stored outputs, then choose what is best for a goal."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, log_softmax
+from scipy.special import log_softmax
 
 from automl_nn.decide.calibrate import Calibration, fit_calibration
-from automl_nn.decide.decision import AsIs, Cut, Cuts, Decision, Offsets, labelled
+from automl_nn.decide.decision import AsIs, Cuts, Decision, Offsets, labelled
 from automl_nn.decide.goal import Goal
+from automl_nn.decide.labels import Question, choose_cuts, judged, shifted
 from automl_nn.decide.offsets import CLASS_UTILITIES, choose_offsets
-from automl_nn.decide.threshold import MIN_ROWS, ThresholdChoice, choose_threshold
-from automl_nn.decide.utilities import Array, Counts, metrics
 from automl_nn.errors import DecisionError, did_you_mean
 from automl_nn.task.base import Task
 
@@ -25,7 +21,16 @@ DEFAULT_GOALS = {
 """What is maximized if nothing is said, by the task's kind."""
 
 
-def decide(task: Task, output: npt.ArrayLike, y: npt.ArrayLike, *, goal: Goal | None = None, seed: int = 0) -> Decision:
+def decide(
+    task: Task,
+    output: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    goal: Goal | None = None,
+    groups: npt.ArrayLike | None = None,
+    prevalence: float | None = None,
+    seed: int = 0,
+) -> Decision:
     """Choose what to do with a network's outputs, from rows that it was not trained on.
 
     A label gets a threshold; labels with fewer than 5 positives or negatives take the threshold of all labels together.
@@ -36,6 +41,8 @@ def decide(task: Task, output: npt.ArrayLike, y: npt.ArrayLike, *, goal: Goal | 
         output: Stored outputs, free of the loss's own shift, (n_rows, d_out).
         y: Encoded targets, NaN where missing, (n_rows, d_y).
         goal: What the decision is for; `DEFAULT_GOALS` unless given.
+        groups: Rows that belong together, (n_rows,): resamples of thresholds draw them as a whole.
+        prevalence: Share of positives where a binary decision will be used, if it is another one than here.
         seed: Seed of the resamples.
 
     Raises:
@@ -55,6 +62,8 @@ def decide(task: Task, output: npt.ArrayLike, y: npt.ArrayLike, *, goal: Goal | 
         raise DecisionError(f"Outputs {outputs.shape} and labels {targets.shape} must be tables of as many rows.")
     if not np.isfinite(outputs).all():
         raise DecisionError(f"{(~np.isfinite(outputs)).any(axis=1).sum()} rows have an output that is not finite.")
+    if prevalence is not None and task.kind != "binary":
+        raise DecisionError(f"A {task.kind} task has no single base rate: leave prevalence = {prevalence:g} out.")
     if task.family == "values":
         return _as_is(task, outputs.shape[1], goal)
     chosen = goal or DEFAULT_GOALS[task.kind]
@@ -63,7 +72,9 @@ def decide(task: Task, output: npt.ArrayLike, y: npt.ArrayLike, *, goal: Goal | 
     calibration = fit_calibration(outputs, targets, family=task.family)
     calibrated = calibration.apply(outputs)
     if task.family == "labels":
-        return Cuts(task.kind, chosen, calibration, _cuts(task.targets, calibrated, targets, goal=chosen, seed=seed))
+        question = Question(chosen, groups=groups, prevalence=prevalence, seed=seed)
+        cuts = judged(choose_cuts(task.targets, calibrated, targets, question), calibration, outputs, targets)
+        return shifted(Cuts(task.kind, chosen, calibration, cuts), targets, prevalence)
     scores, actual = labelled(log_softmax(calibrated, axis=1), targets)
     utility = str(chosen.maximize)
     return Offsets(task.kind, chosen, calibration, choose_offsets(scores, actual, utility=utility, seed=seed))
@@ -85,63 +96,3 @@ def _check_for_classes(task: Task, goal: Goal) -> None:
         raise DecisionError(
             f"A {task.kind} task cannot maximize {goal.maximize!r}. {did_you_mean(str(goal.maximize), known)}"
         )
-
-
-def _cuts(labels: Sequence[str], logits: Array, y: Array, *, goal: Goal, seed: int) -> tuple[Cut, ...]:
-    rare = [len(labels) > 1 and _rarer(y[:, j]) < MIN_ROWS for j in range(len(labels))]
-    shared = _shared(logits, y, goal=goal, seed=seed) if any(rare) else None
-    return tuple(
-        _borrowed(label, logits[:, j], y[:, j], choice=shared)
-        if shared and rare[j]
-        else _own(label, logits[:, j], y[:, j], goal=goal, seed=seed + j)
-        for j, label in enumerate(labels)
-    )
-
-
-def _rarer(y: Array) -> int:
-    return int(min((y == 1).sum(), (y == 0).sum()))
-
-
-def _shared(logits: Array, y: Array, *, goal: Goal, seed: int) -> ThresholdChoice:
-    """One threshold for all labels, chosen from their pooled rows."""
-    top_k = goal.top_k and goal.top_k * logits.shape[1]
-    constraints = replace(goal.constraints, top_k=top_k)
-    return choose_threshold(logits.ravel(), y.ravel(), utility=goal.utility, constraints=constraints, seed=seed)
-
-
-def _borrowed(label: str, logit: Array, y: Array, *, choice: ThresholdChoice) -> Cut:
-    note = f"Only {_rarer(y)} rows of the rarer kind: it takes the threshold of all labels together."
-    return _cut(label, logit, y, choice=replace(choice, rule=f"{choice.rule} of all labels", warnings=(note,)))
-
-
-def _own(label: str, logit: Array, y: Array, *, goal: Goal, seed: int) -> Cut:
-    try:
-        choice = choose_threshold(logit, y, utility=goal.utility, constraints=goal.constraints, seed=seed)
-    except DecisionError as error:
-        raise DecisionError(f"{label}: {error}") from error
-    return _cut(label, logit, y, choice=choice)
-
-
-def _cut(label: str, logit: Array, y: Array, *, choice: ThresholdChoice) -> Cut:
-    low, high = expit(choice.interval)
-    return Cut(
-        label=label,
-        threshold=float(expit(choice.threshold)),
-        logit=choice.threshold,
-        interval=(float(low), float(high)),
-        utility=choice.utility,
-        utility_interval=choice.utility_interval,
-        optimism=choice.optimism,
-        rule=choice.rule,
-        metrics=metrics(_counts_at(choice.threshold, logit, y)),
-        metrics_at_half=metrics(_counts_at(0.0, logit, y)),
-        n_rows=int((~np.isnan(y)).sum()),
-        n_positives=int((y == 1).sum()),
-        warnings=choice.warnings,
-    )
-
-
-def _counts_at(threshold: float, logit: Array, y: Array) -> Counts:
-    marked = logit >= threshold
-    tp, fp = (marked & (y == 1)).sum(), (marked & (y == 0)).sum()
-    return Counts(*np.array([tp, fp, (y == 1).sum() - tp, (y == 0).sum() - fp], dtype=np.float64))

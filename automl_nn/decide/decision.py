@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import expit, log_softmax, softmax
 
 from automl_nn.decide.calibrate import Calibration
-from automl_nn.decide.cells import tally
+from automl_nn.decide.cells import evenly, tally
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.offsets import STRENGTHS, OffsetChoice, tally_classes
 from automl_nn.decide.utilities import UTILITIES, Array
@@ -127,6 +127,9 @@ class Cut:
         n_rows: Labelled rows.
         n_positives: Positive rows among them.
         warnings: What to know before trusting it.
+        out_of_bag: What each rule is worth on rows that did not choose; empty if the rules were not compared.
+        reliability: Log loss, Brier score and expected calibration error of the calibrated probabilities, on rows that
+            the calibration was not fitted to.
     """
 
     label: str
@@ -142,6 +145,8 @@ class Cut:
     n_rows: int
     n_positives: int
     warnings: tuple[str, ...]
+    out_of_bag: Mapping[str, float] = field(default_factory=dict)
+    reliability: Mapping[str, float] = field(default_factory=dict)
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Cut":
@@ -193,7 +198,7 @@ class Cuts(Decision):
         if self.goal is None or not rows.any():
             raise DecisionError(f"The curve of {cut.label!r} needs a goal and labelled rows.")
         cells = tally(logit[rows], y[rows], np.ones(rows.sum()))
-        cells = cells.take(cells.grid(N_CURVE, keep=0))
+        cells = cells.take(evenly(np.arange(cells.n_cuts), N_CURVE))
         counts = cells.counts()
         named = {name: UTILITIES[name].of(*counts) for name in ("precision", "recall")}
         columns = (

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array
 
-from automl_nn.decide.threshold import FEW_ROWS, TAILS
+from automl_nn.decide.honest import TAILS
+from automl_nn.decide.threshold import FEW_ROWS
 from automl_nn.decide.utilities import Array, ratio
 from automl_nn.errors import DecisionError, did_you_mean
 

@@ -1,38 +1,36 @@
 """Choose the cut-off of one label from stored scores, with an interval, or refuse."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import final
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
-from automl_nn.decide.cells import Cells, tally
-from automl_nn.decide.utilities import ROUNDING, Array, Constraints, Counts, Utility, utility_named
+from automl_nn.decide.cells import Cells, Sample, evenly, tally
+from automl_nn.decide.honest import DEFAULT, TAILS, out_of_bag, promise
+from automl_nn.decide.rules import RULES, Scale, Sweep, best_cut
+from automl_nn.decide.shift import class_weight, shift_utility
+from automl_nn.decide.utilities import Array, Constraints, Counts, Utility, utility_named
 from automl_nn.errors import DecisionError, did_you_mean
 
 MIN_ROWS = 5
 """Positives, and negatives, below which a choice is refused."""
 
 FEW_ROWS = 20
-"""Positives, and negatives, below which a choice warns."""
+"""Positives, and negatives, below which a choice warns and the rules are not compared."""
 
-LIMIT = 20_000
-"""Cut-offs beyond which resamples are swept on a grid."""
+LIMIT = 1000
+"""Cut-offs that are tried, about; their spacing is below a thousandth of the positives."""
 
-TAILS = (0.05, 0.95)
-"""Where an interval ends: it covers 90 % of the resamples."""
+SLOW_LIMIT, SLOW_BOOTSTRAP = 80, 20
+"""Cut-offs and resamples of a utility that takes long."""
 
-PLATEAU = 0.002
-"""Share of the utility's range by which a cut-off of the plateau may fall short of the best.
+N_EVEN = 200
+"""Cut-offs, evenly by rank, that are tried beside those that the utility needs."""
 
-Source:
-    TabPFN 8.4, inference_tuning.py, which takes 0.002 of the metric.
-"""
-
-REGRETTED = 0.9
-"""Share of resamples in which the best cut-off of all rows beats the median one before the median is given up."""
+OUT_OF_BAG = "out-of-bag"
+"""The name that leaves the choice between the rules to the rows."""
 
 FREE = Constraints()
 """Nothing to keep."""
@@ -45,16 +43,18 @@ class ThresholdChoice:
 
     Args:
         threshold: Rows whose score reaches it are positive.
-        interval: Where the best cut-off of 90 % of the resamples lies.
+        interval: Where the rule cuts in 90 % of the resamples.
         utility: Worth to expect on new rows: the worth on these rows less `optimism`.
         utility_interval: Where that worth lies, with 90 % confidence.
-        optimism: By how much the best cut-off of a sample promises more than it keeps elsewhere (bootstrap estimate).
+        optimism: By how much the choice promises more on the rows that it was made on (bootstrap estimate).
         rule: The rule that chose.
         counts: Confusion counts at the threshold.
         n_rows: Labelled rows (weights added up).
         n_positives: Positive rows among them.
-        grid_error: Utility by which a cut-off that was not tried exceeds its tried neighbours, at most; 0 if all were.
+        grid_error: Utility by which a cut-off that was not tried exceeds its tried neighbours, at most; 0 if all were,
+            or if the utility takes long.
         warnings: What to know before trusting it.
+        out_of_bag: What each rule is worth on rows that did not choose; empty if the rules were not compared.
     """
 
     threshold: float
@@ -68,97 +68,7 @@ class ThresholdChoice:
     n_positives: float
     grid_error: float
     warnings: tuple[str, ...]
-
-
-@final
-@dataclass(frozen=True)
-class Sweep:
-    """What every cut-off is worth, on all rows and in resamples.
-
-    Args:
-        utility: Worth on all rows, (n_cuts,).
-        short: By how much the constraints are missed on all rows, (n_cuts,).
-        resampled: Worth in each resample, (n_bootstrap, n_cuts).
-        missed: Whether a constraint is missed in each resample, (n_bootstrap, n_cuts).
-        bests: Index of each resample's best cut-off, (n_bootstrap,).
-    """
-
-    utility: Array
-    short: Array
-    resampled: Array
-    missed: npt.NDArray[np.bool_]
-    bests: npt.NDArray[np.int64]
-
-    @cached_property
-    def best(self) -> int:
-        """Index of the best cut-off on all rows."""
-        return int(best_cut(self.utility, self.short))
-
-    @property
-    def optimism(self) -> float:
-        """Mean over the resamples of what their best cut-off is worth there, less what it is worth on all rows.
-
-        Source:
-            Efron (1983), doi:10.1080/01621459.1983.10477973.
-        """
-        promised = np.take_along_axis(self.resampled, self.bests[:, None], axis=1)[:, 0]
-        return float((promised - self.utility[self.bests]).mean())
-
-
-def best_cut(utility: Array, short: Array) -> npt.NDArray[np.int64]:
-    """Index of the best cut-off along the last axis, the middle one if neighbours are equally good.
-
-    Args:
-        utility: Worth of each cut-off, (..., n_cuts).
-        short: By how much each misses the constraints; the nearest ones compete if all do. (..., n_cuts).
-
-    Example:
-        >>> int(best_cut(np.array([0.1, 0.5, 0.5, 0.5, 0.2]), np.zeros(5)))
-        2
-    """
-    allowed = short <= short.min(-1, keepdims=True) + ROUNDING
-    value = np.where(allowed, utility, -np.inf)
-    top = value.max(-1, keepdims=True)
-    tied = value >= top - ROUNDING * (1 + np.abs(top))
-    first = tied.argmax(-1)
-    beyond = ~tied & (np.arange(utility.shape[-1]) > first[..., None])
-    end = np.where(beyond.any(-1), beyond.argmax(-1), utility.shape[-1])
-    middle: npt.NDArray[np.int64] = (first + end - 1) // 2
-    return middle
-
-
-def bootstrap_median(sweep: Sweep) -> int:
-    """The median of the resamples' best cut-offs: less nervous than the best one of the rows at hand.
-
-    Where those cut-offs lie in two groups the median may lie in neither: then the best one is taken, as it is wherever
-    nearly all resamples prefer it to the median.
-    """
-    middle = int(np.quantile(sweep.bests, 0.5, method="inverted_cdf"))
-    regretted = (sweep.resampled[:, middle] < sweep.resampled[:, sweep.best]).mean()
-    return sweep.best if regretted > REGRETTED else middle
-
-
-def exact_sweep(sweep: Sweep) -> int:
-    """The best cut-off of the rows at hand."""
-    return sweep.best
-
-
-def plateau_middle(sweep: Sweep) -> int:
-    """The middle of the cut-offs around the best one that are nearly as good."""
-    near = sweep.utility >= sweep.utility[sweep.best] - PLATEAU * np.ptp(sweep.utility)
-    far = np.flatnonzero(~(near & (sweep.short <= sweep.short[sweep.best])))
-    at = np.searchsorted(far, sweep.best)
-    first = far[at - 1] + 1 if at > 0 else 0
-    last = far[at] - 1 if at < len(far) else len(near) - 1
-    return int(first + last) // 2
-
-
-RULES: Mapping[str, Callable[[Sweep], int]] = {
-    "bootstrap median": bootstrap_median,
-    "exact sweep": exact_sweep,
-    "plateau middle": plateau_middle,
-}
-"""How to settle on one cut-off; all count in ranks, so a monotone transform of the scores changes no action."""
+    out_of_bag: Mapping[str, float] = field(default_factory=dict)
 
 
 def choose_threshold(
@@ -168,15 +78,18 @@ def choose_threshold(
     utility: str | Utility,
     constraints: Constraints = FREE,
     weight: npt.ArrayLike | None = None,
-    rule: str = "bootstrap median",
+    groups: npt.ArrayLike | None = None,
+    row_costs: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    prevalence: float | None = None,
+    rule: str = OUT_OF_BAG,
     n_bootstrap: int = 200,
     seed: int = 0,
 ) -> ThresholdChoice:
     """Choose the cut-off that is worth most among those that keep the constraints.
 
-    Every mid-point between neighbouring unique scores is a candidate, so saturated and tiny scores are cut as finely
-    as any; give logits rather than probabilities, and the mid-points lie where they should. Where more than
-    20,000 are left the best one and a grid of as many are swept; `grid_error` states what that may cost.
+    Mid-points between neighbouring unique scores are the candidates, so saturated and tiny scores are cut as finely
+    as any; give logits rather than probabilities, and the mid-points lie where they should. Where more than about
+    1,000 are needed the best one and a grid of as many are swept; `grid_error` states what that may cost.
 
     Args:
         scores: Greater is more positive, (n_rows,).
@@ -184,7 +97,13 @@ def choose_threshold(
         utility: What to maximize: a name of `UTILITIES` or an own one.
         constraints: What the cut-off must keep on these rows.
         weight: How many equal rows each row stands for, (n_rows,); scale importance weights to mean 1.
-        rule: A name of `RULES`.
+        groups: Rows that belong together, (n_rows,): resamples draw them as a whole.
+        row_costs: What a false alarm and a miss cost in each row, two columns (n_rows,) or numbers, such as amounts of
+            money; in place of `utility`.
+        prevalence: Share of positives where the cut-off will be used, if it is another one than here: utility and
+            constraints are those of there.
+        rule: A name of `RULES`, or `out-of-bag`: the smoothed sweep, unless another rule proves to be better on rows
+            that did not choose. Under constraints, and below 20 positives or negatives, the rules are not compared.
         n_bootstrap: Resamples, 10 or more.
         seed: Seed of the resamples.
 
@@ -200,26 +119,62 @@ def choose_threshold(
         >>> y = np.repeat([0.0, 1.0], [900, 100])
         >>> choice = choose_threshold(rng.normal(2 * y), y, utility="youden")
         >>> bool(choice.interval[0] <= choice.threshold <= choice.interval[1]), choice.rule
-        (True, 'bootstrap median')
+        (True, 'smoothed sweep')
     """
     utility = utility_named(utility) if isinstance(utility, str) else utility
-    if rule not in RULES:
-        raise DecisionError(f"Unknown rule {rule!r}. {did_you_mean(rule, RULES)}")
+    _check_names(rule, n_bootstrap)
+    rows = _checked(scores, y, weight, groups)
+    _check_enough(rows.y, np.ones(len(rows.y)) if row_costs else rows.weight)
+    if row_costs:
+        rows, utility = _priced(rows, row_costs)
+    if prevalence is not None:
+        shift = class_weight(rows.y, prevalence=prevalence)
+        utility, constraints = shift_utility(utility, shift), replace(constraints, class_weight=shift)
+    cells, grid_error = _candidates(tally(rows.scores, rows.y, rows.weight, groups=rows.groups), utility, constraints)
+    rng = np.random.default_rng(seed)
+    alone = Sample(cells.positives[None], cells.negatives[None])
+    sweep = Sweep(alone, utility, constraints, Scale.of(cells))
+    worth: Mapping[str, float] = {}
+    if rule == OUT_OF_BAG:
+        rule, worth = out_of_bag(cells, sweep, rng=rng) if _can_tell(cells, sweep) else (DEFAULT, {})
+    n = min(n_bootstrap, SLOW_BOOTSTRAP) if utility.is_slow else n_bootstrap
+    resampled = replace(sweep, sample=cells.resample(n, rng=rng))
+    choice = _choice(cells, replace(sweep, n_inner=n), rule, resampled=resampled)
+    return replace(choice, out_of_bag=worth, grid_error=grid_error)
+
+
+def _can_tell(cells: Cells, sweep: Sweep) -> bool:
+    """Whether the rules can be compared."""
+    enough = min(rows.sum() for rows in cells.sample) >= FEW_ROWS
+    return bool(enough and not sweep.constraints and not sweep.utility.is_slow)
+
+
+def _check_names(rule: str, n_bootstrap: int) -> None:
+    if rule not in (OUT_OF_BAG, *RULES):
+        raise DecisionError(f"Unknown rule {rule!r}. {did_you_mean(rule, (OUT_OF_BAG, *RULES))}")
     if n_bootstrap < 10:
         raise DecisionError(f"n_bootstrap = {n_bootstrap} is too few for an interval: give 10 or more.")
-    rows = _checked(scores, y, weight)
-    _check_enough(*rows[1:])
-    cells, grid_error = _candidates(tally(*rows), utility, constraints)
-    sweep = _survey(cells, utility, constraints, n_bootstrap=n_bootstrap, rng=np.random.default_rng(seed))
-    chosen = RULES[rule](sweep)
-    return _choice(cells, sweep, *_kept(sweep, chosen, rule), constraints=constraints, grid_error=grid_error)
 
 
-def _checked(scores: npt.ArrayLike, y: npt.ArrayLike, weight: npt.ArrayLike | None) -> tuple[Array, Array, Array]:
-    """The labelled rows as float64 columns."""
+@final
+@dataclass(frozen=True)
+class _Rows:
+    """Labelled rows with weight, one column each."""
+
+    scores: Array
+    y: Array
+    weight: Array
+    groups: npt.NDArray[Any] | None
+    at: npt.NDArray[np.bool_]
+
+
+def _checked(
+    scores: npt.ArrayLike, y: npt.ArrayLike, weight: npt.ArrayLike | None, groups: npt.ArrayLike | None
+) -> _Rows:
     s, t = np.asarray(scores, dtype=np.float64), np.asarray(y, dtype=np.float64)
     w = np.ones(len(t)) if weight is None else np.asarray(weight, dtype=np.float64)
-    if s.ndim != 1 or s.shape != t.shape or s.shape != w.shape:
+    units = None if groups is None else np.asarray(groups)
+    if s.ndim != 1 or s.shape != t.shape or s.shape != w.shape or (units is not None and units.shape != s.shape):
         raise DecisionError(f"Scores {s.shape}, labels {t.shape} and weights {w.shape} must be columns of one length.")
     if not (np.isfinite(w).all() and (w >= 0).all()):
         raise DecisionError("A weight is negative or not finite: it counts equal rows, so give 0 or more.")
@@ -230,7 +185,22 @@ def _checked(scores: npt.ArrayLike, y: npt.ArrayLike, weight: npt.ArrayLike | No
     wrong = t[(t != 0) & (t != 1)]
     if len(wrong):
         raise DecisionError(f"The label {wrong[0]:g} is neither 0 nor 1: code positives as 1 and missing ones as NaN.")
-    return s, t, w
+    return _Rows(s, t, w, units if units is None else units[rows], rows)
+
+
+def _priced(rows: _Rows, row_costs: tuple[npt.ArrayLike, npt.ArrayLike]) -> tuple[_Rows, Utility]:
+    """Rows that weigh what their error costs, each drawn as a whole, and minus the mean cost of a row."""
+    fp, fn = (np.broadcast_to(np.asarray(part, dtype=np.float64), rows.at.shape)[rows.at] for part in row_costs)
+    price = rows.weight * np.where(rows.y == 1, fn, fp)
+    if not (np.isfinite(price).all() and (price >= 0).all() and price[rows.y == 1].any() and price[rows.y == 0].any()):
+        raise DecisionError("The costs of rows must be finite, 0 or more, and not all 0 for a class: correct them.")
+    mean = float(price.sum() / len(price))
+    units = np.arange(len(price)) if rows.groups is None else rows.groups
+
+    def of(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+        return -mean * (fp + fn) / (tp + fp + fn + tn)
+
+    return replace(rows, weight=price / mean, groups=units), Utility("cost of rows", of, source="Elkan (2001)")
 
 
 def _check_enough(y: Array, weight: Array) -> None:
@@ -243,17 +213,20 @@ def _check_enough(y: Array, weight: Array) -> None:
             )
 
 
-def _candidates(cells: Cells, utility: Utility, constraints: Constraints) -> tuple[Cells, float]:
+def _candidates(exact: Cells, utility: Utility, constraints: Constraints) -> tuple[Cells, float]:
     """The cells to sweep, and what leaving the other cut-offs out may cost."""
-    exact = cells.corners() if utility.monotone else cells
+    if utility.is_slow:
+        exact = exact.take(evenly(exact.corners(), SLOW_LIMIT))
     counts = exact.counts()
     worth, short = utility.of(*counts), constraints.shortfall(counts)
     if short.min() > 0:
         raise DecisionError(_unreachable(exact, short, worth, constraints))
-    kept = exact.grid(LIMIT, keep=int(best_cut(worth, short)))
-    upper = kept[np.searchsorted(kept, np.arange(exact.n_cuts))]
-    lower = kept[np.searchsorted(kept, np.arange(exact.n_cuts), side="right") - 1]
-    return exact.take(kept), float((worth - np.maximum(worth[lower], worth[upper])).max())
+    needed = exact.corners() if utility.monotone else np.arange(exact.n_cuts)
+    kept = np.union1d(evenly(needed, LIMIT), evenly(np.arange(exact.n_cuts), N_EVEN))
+    kept = np.union1d(kept, [int(best_cut(worth, short))])
+    upper = kept[np.searchsorted(kept, needed)]
+    lower = kept[np.searchsorted(kept, needed, side="right") - 1]
+    return exact.take(kept), float((worth[needed] - np.maximum(worth[lower], worth[upper])).max())
 
 
 def _unreachable(cells: Cells, short: Array, worth: Array, constraints: Constraints) -> str:
@@ -266,53 +239,35 @@ def _unreachable(cells: Cells, short: Array, worth: Array, constraints: Constrai
     )
 
 
-def _survey(
-    cells: Cells, utility: Utility, constraints: Constraints, *, n_bootstrap: int, rng: np.random.Generator
-) -> Sweep:
-    resampled, missed, bests = [], [], []
-    for counts in cells.resample(n_bootstrap, rng=rng):
-        worth, short = utility.of(*counts), constraints.shortfall(counts)
-        resampled.append(worth)
-        missed.append(short > 0)
-        bests.append(best_cut(worth, short))
-    counts = cells.counts()
-    return Sweep(
-        utility.of(*counts),
-        constraints.shortfall(counts),
-        np.concatenate(resampled),
-        np.concatenate(missed),
-        np.concatenate(bests),
+def _choice(cells: Cells, sweep: Sweep, rule: str, *, resampled: Sweep) -> ThresholdChoice:
+    chosen, words = _kept(sweep, int(RULES[rule](sweep)[0]), rule)
+    again = RULES[rule](resampled)
+    low, high = np.quantile(again, TAILS, method="inverted_cdf")
+    promised = promise(sweep, chosen, resampled=resampled, again=again)
+    counts = Counts(*(count[0, chosen] for count in sweep.counts))
+    missed = float((resampled.short[:, chosen] > 0).mean())
+    return ThresholdChoice(
+        threshold=float(cells.cuts[chosen]),
+        interval=(float(cells.cuts[min(low, chosen)]), float(cells.cuts[max(high, chosen)])),
+        utility=promised.utility,
+        utility_interval=promised.interval,
+        optimism=promised.optimism,
+        rule=words,
+        counts=counts,
+        n_rows=cells.weight,
+        n_positives=float(cells.positives.sum()),
+        grid_error=0.0,
+        warnings=tuple(_warnings(counts, missed, sweep.constraints)),
     )
 
 
 def _kept(sweep: Sweep, chosen: int, rule: str) -> tuple[int, str]:
     """The chosen cut-off, or the nearest one that keeps the constraints."""
-    if sweep.short[chosen] == 0:
+    short = sweep.short[0]
+    if short[chosen] == 0:
         return chosen, rule
-    allowed = np.flatnonzero(sweep.short == 0)
+    allowed = np.flatnonzero(short == 0)
     return int(allowed[np.abs(allowed - chosen).argmin()]), f"{rule}, moved to keep the constraints"
-
-
-def _choice(
-    cells: Cells, sweep: Sweep, chosen: int, rule: str, *, constraints: Constraints, grid_error: float
-) -> ThresholdChoice:
-    low, high = np.quantile(sweep.bests, TAILS, method="inverted_cdf")
-    optimism = sweep.optimism
-    worst, best = np.quantile(sweep.resampled[:, chosen], TAILS) - optimism
-    counts = Counts(*(count[chosen] for count in cells.counts()))
-    return ThresholdChoice(
-        threshold=float(cells.cuts[chosen]),
-        interval=(float(cells.cuts[low]), float(cells.cuts[high])),
-        utility=float(sweep.utility[chosen]) - optimism,
-        utility_interval=(float(worst), float(best)),
-        optimism=optimism,
-        rule=rule,
-        counts=counts,
-        n_rows=cells.weight,
-        n_positives=float(cells.positives.sum()),
-        grid_error=grid_error,
-        warnings=tuple(_warnings(counts, float(sweep.missed[:, chosen].mean()), constraints)),
-    )
 
 
 def _warnings(counts: Counts, missed: float, constraints: Constraints) -> list[str]:

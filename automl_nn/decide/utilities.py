@@ -35,6 +35,7 @@ class Utility:
         of: From the counts `tp, fp, fn, tn` to the worth, elementwise.
         monotone: One more true positive never hurts and one more false positive never helps, so that only cut-offs
             right below a positive need to be tried.
+        is_slow: One value takes so long that few cut-offs and resamples are tried.
         source: Where it comes from.
 
     Example:
@@ -45,6 +46,7 @@ class Utility:
     name: str
     of: Callable[[Array, Array, Array, Array], Array]
     monotone: bool = True
+    is_slow: bool = False
     source: str = ""
 
 
@@ -87,6 +89,10 @@ def _mcc(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
     return ratio(tp * tn - fp * fn, np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn)))
 
 
+def _kappa(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+    return ratio(2 * (tp * tn - fp * fn), (tp + fp) * (fp + tn) + (tp + fn) * (fn + tn))
+
+
 def f_beta(beta: float) -> Utility:
     """F-beta: the weighted harmonic mean in which recall counts `beta` times as much as precision.
 
@@ -104,14 +110,16 @@ def f_beta(beta: float) -> Utility:
     return Utility(f"f{beta:g}", of, source="van Rijsbergen (1979)")
 
 
-def cost(*, fp: float, fn: float) -> Utility:
+def cost(*, fp: float, fn: float, tp: float = 0.0, tn: float = 0.0) -> Utility:
     """Minus the mean cost of a row.
 
-    On calibrated probabilities the best cut-off is `fp / (fp + fn)`.
+    On calibrated probabilities the best cut-off is `(fp - tn) / (fp - tn + fn - tp)`.
 
     Args:
         fp: Cost of a false alarm.
         fn: Cost of a miss, in the same unit.
+        tp: Cost of a right alarm, at most that of a miss.
+        tn: Cost of a row that is rightly left alone, at most that of a false alarm.
 
     Source:
         Elkan (2001), The foundations of cost-sensitive learning, Eq. 2.
@@ -120,13 +128,39 @@ def cost(*, fp: float, fn: float) -> Utility:
         >>> float(cost(fp=1, fn=50).of(*Counts(*np.array([3.0, 10.0, 1.0, 6.0]))))
         -3.0
     """
-    price_fp, price_fn = fp, fn
+    prices = (tp, fp, fn, tn)
 
     def of(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
-        return -(price_fp * fp + price_fn * fn) / (tp + fp + fn + tn)
+        counts = (tp, fp, fn, tn)
+        return -sum(price * count for price, count in zip(prices, counts, strict=True)) / (tp + fp + fn + tn)
 
-    return Utility(f"cost(fp={fp:g}, fn={fn:g})", of, source="Elkan (2001)")
+    named = {"fp": fp, "fn": fn} | {name: price for name, price in (("tp", tp), ("tn", tn)) if price}
+    words = ", ".join(f"{name}={price:g}" for name, price in named.items())
+    return Utility(f"cost({words})", of, source="Elkan (2001)")
 
+
+def net_benefit(threshold: float) -> Utility:
+    """Right alarms per row less false ones, weighted by the odds of the probability at which both are worth the same.
+
+    Args:
+        threshold: Probability of being positive above which one would act, in (0, 1).
+
+    Source:
+        Vickers & Elkin (2006), doi:10.1177/0272989X06295361.
+
+    Example:
+        >>> float(net_benefit(0.2).of(*Counts(*np.array([3.0, 4.0, 1.0, 2.0]))))
+        0.2
+    """
+    odds = threshold / (1 - threshold)
+
+    def of(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+        return (tp - odds * fp) / (tp + fp + fn + tn)
+
+    return Utility(f"{NET_BENEFIT}@{threshold:g}", of, source="Vickers & Elkin (2006)")
+
+
+NET_BENEFIT = "net_benefit"
 
 UTILITIES = {
     "f1": f_beta(1.0),
@@ -136,15 +170,16 @@ UTILITIES = {
     "balanced_accuracy": Utility("balanced_accuracy", _balanced_accuracy, source="Brodersen et al. (2010)"),
     "youden": Utility("youden", _youden, source="Youden (1950)"),
     "mcc": Utility("mcc", _mcc, source="Matthews (1975)"),
+    "kappa": Utility("kappa", _kappa, source="Cohen (1960)"),
     "precision": Utility("precision", _precision),
     "recall": Utility("recall", _recall),
     "marked": Utility("marked", _marked, monotone=False),
 }
-"""The utilities by name; `cost` makes further ones. `marked` is the share of rows called positive."""
+"""The utilities by name; `cost` and `net_benefit` make further ones. `marked` is the share of rows called positive."""
 
 
 def utility_named(name: str) -> Utility:
-    """Look a utility up.
+    """Look a utility up; `net_benefit@0.1` is the net benefit at a probability of 0.1.
 
     Raises:
         DecisionError: There is none of this name.
@@ -153,9 +188,25 @@ def utility_named(name: str) -> Utility:
         >>> utility_named("mcc").name
         'mcc'
     """
+    kind, _, at = name.partition("@")
+    if kind == NET_BENEFIT:
+        return net_benefit(_probability(at))
     if name not in UTILITIES:
         raise DecisionError(f"Unknown utility {name!r}. {did_you_mean(name, UTILITIES)}")
     return UTILITIES[name]
+
+
+def _probability(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise DecisionError(
+            f"{NET_BENEFIT}@{text} is not possible: name the probability above which you would act, between 0 and 1, "
+            f"as in {NET_BENEFIT}@0.1."
+        )
+    return value
 
 
 @final
@@ -167,6 +218,8 @@ class Constraints:
         min_precision: Smallest share of positives among the marked rows.
         min_recall: Smallest share of the positives that are marked.
         top_k: Largest number of marked rows.
+        max_fpr: Largest share of the negatives that are marked.
+        class_weight: How many rows a positive and a negative row stand for.
 
     Example:
         >>> Constraints(min_recall=0.9).describe()
@@ -176,20 +229,27 @@ class Constraints:
     min_precision: float | None = None
     min_recall: float | None = None
     top_k: int | None = None
+    max_fpr: float | None = None
+    class_weight: tuple[float, float] = (1.0, 1.0)
 
     def __bool__(self) -> bool:
-        return self != Constraints()
+        return bool(self._floors()) or self.top_k is not None or self.max_fpr is not None
 
     def describe(self) -> str:
         """The constraints in words; empty if there are none."""
         words = [f"{name} >= {floor:g}" for name, floor in self._floors().items()]
+        if self.max_fpr is not None:
+            words.append(f"false positive rate <= {self.max_fpr:g}")
         return " and ".join(words + ([] if self.top_k is None else [f"at most {self.top_k} rows marked"]))
 
     def shortfall(self, counts: Counts) -> Array:
         """How far each cut-off misses the constraints, in shares added up; 0 where all are kept."""
+        counts = weighted(counts, self.class_weight)
         short = np.zeros(np.shape(counts.tp))
         for name, floor in self._floors().items():
             short += np.maximum(floor - UTILITIES[name].of(*counts), 0.0)
+        if self.max_fpr is not None:
+            short += np.maximum(ratio(counts.fp, counts.fp + counts.tn) - self.max_fpr, 0.0)
         if self.top_k is not None:
             short += np.maximum(counts.tp + counts.fp - self.top_k, 0.0) / sum(counts)
         return np.where(short < ROUNDING, 0.0, short)
@@ -197,6 +257,17 @@ class Constraints:
     def _floors(self) -> dict[str, float]:
         floors = {"precision": self.min_precision, "recall": self.min_recall}
         return {name: floor for name, floor in floors.items() if floor is not None}
+
+
+def weighted(counts: Counts, class_weight: tuple[float, float]) -> Counts:
+    """The counts if positives and negatives stand for so many rows each.
+
+    Example:
+        >>> [float(count) for count in weighted(Counts(*np.ones(4)), (0.5, 2.0))]
+        [0.5, 2.0, 0.5, 2.0]
+    """
+    positive, negative = class_weight
+    return Counts(positive * counts.tp, negative * counts.fp, positive * counts.fn, negative * counts.tn)
 
 
 METRICS = ("precision", "recall", "f1", "mcc", "balanced_accuracy", "accuracy")

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from automl_nn.data.findings import Finding
-from automl_nn.decide.decision import Cut, Cuts, Decision, Offsets
 from automl_nn.search.problem import Problem
 from automl_nn.task.base import Task
 
@@ -139,50 +138,3 @@ def differences(start: Mapping[Any, Any], config: Mapping[Any, Any]) -> dict[str
         {'train.lr': 0.2}
     """
     return {str(path): value for path, value in config.items() if value is not None and start.get(path) != value}
-
-
-def decision_report(decision: Decision) -> Report:
-    """What was decided, how sure that is, and what it gives beside the usual cut."""
-    goal = None if decision.goal is None else decision.goal.describe()
-    return {"task": decision.kind, "goal": goal, **_chosen(decision)}
-
-
-def _chosen(decision: Decision) -> Report:
-    if isinstance(decision, Offsets):
-        return _offsets(decision)
-    if not isinstance(decision, Cuts):
-        return {"warnings": []}
-    warnings = list(decision.warnings)
-    if decision.kind == "binary":
-        return {**_cut(decision.cuts[0]), "warnings": warnings}
-    labels = [{"label": cut.label, **_cut(cut)} for cut in decision.cuts]
-    return {"utility": decision.utility, "labels": labels, "warnings": warnings}
-
-
-def _cut(cut: Cut) -> Report:
-    return {
-        "threshold": cut.threshold,
-        "interval": list(cut.interval),
-        "utility": cut.utility,
-        "utility_interval": list(cut.utility_interval),
-        "optimism": cut.optimism,
-        "rule": cut.rule,
-        "n_rows": cut.n_rows,
-        "n_positives": cut.n_positives,
-        "metrics": {"at_threshold": dict(cut.metrics), "at_half": dict(cut.metrics_at_half)},
-    }
-
-
-def _offsets(decision: Offsets) -> Report:
-    choice = decision.choice
-    return {
-        "strength": choice.strength,
-        "interval": list(choice.interval),
-        "offsets": list(choice.offsets),
-        "utility": choice.utility,
-        "utility_interval": list(choice.utility_interval),
-        "rule": choice.rule,
-        "n_rows": choice.n_rows,
-        "metrics": {"with_offsets": dict(choice.metrics), "at_argmax": dict(choice.metrics_at_argmax)},
-        "warnings": list(choice.warnings),
-    }

@@ -104,6 +104,7 @@ class Problem:
         weight: Weight of each row `(n,)`, or None.
         fingerprint: Hash of features and target.
         parting: How the split was made.
+        groups: Number of the group of each row `(n,)`, where rows were parted by group.
     """
 
     table: Table
@@ -113,6 +114,7 @@ class Problem:
     weight: NDArray[np.float32] | None
     fingerprint: str
     parting: Parting
+    groups: NDArray[np.int64] | None = None
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -187,7 +189,9 @@ def pose(
     known = np.flatnonzero(np.isfinite(y).any(axis=1))
     strata = task.strata(y)
     parts = parting.split(features.iloc[known], None if strata is None else strata[known], seed=seed)
+    groups = None
     if parting.group is not None:
+        groups = pd.factorize(features[parting.group], use_na_sentinel=False)[0].astype(np.int64)
         features = features.drop(columns=parting.group)
     return Problem(
         table=Table.from_frame(features, roles=roles or {}),
@@ -197,4 +201,5 @@ def pose(
         weight=None if weight is None else np.asarray(weight, dtype=np.float32),
         fingerprint=fingerprint(frame),
         parting=parting,
+        groups=groups,
     )

@@ -3,10 +3,12 @@ import json
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from automl_nn.decide.calibrate import Calibration, fit_calibration
+from automl_nn.decide.calibrate import Calibration, bin_outputs, fit_calibration
+from automl_nn.decide.maps import isotonic
 
 
 def _label(n_rows=5000, *, slope=1.0, intercept=0.0, seed=0):
@@ -45,12 +47,13 @@ def test_each_label_is_calibrated_alone_and_missing_labels_change_nothing():
     assert both.slope == tuple(calibration.slope[0] for calibration in alone)
 
 
-def test_few_positives_perfect_and_reversed_scores_leave_the_output_as_it_is():
+def test_few_positives_and_perfect_scores_leave_the_output_as_it_is_and_reversed_ones_say_the_prior():
     logit, y = _label(2000, slope=3.0)
     y[np.flatnonzero(y)[19:]] = 0
     assert fit_calibration(logit, y, family="labels").kind == ("identity",)
     logit, y = _label(slope=-1.0)
-    assert fit_calibration(logit, y, family="labels").kind == ("identity",)
+    reversed_ = fit_calibration(logit, y, family="labels")
+    assert expit(reversed_.apply(logit)) == pytest.approx(y.mean(), abs=0.01)
     separated = fit_calibration(50 * np.sign(logit), (logit > 0).astype(float), family="labels")
     assert 0 < separated.slope[0] <= 1
 
@@ -80,3 +83,41 @@ def test_calibrated_classes_and_values_are_left_alone():
 def test_a_calibration_survives_json():
     fitted = fit_calibration(*_label(slope=0.3, intercept=1.0), family="labels")
     assert Calibration.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
+
+
+def _beta(n_rows=20_000):
+    rng = np.random.default_rng(0)
+    logit = rng.normal(0, 3, size=(n_rows, 1))
+    true = 2.5 * np.logaddexp(0, logit) - 0.3 * np.logaddexp(0, -logit) - 1
+    return logit, true, (rng.random((n_rows, 1)) < expit(true)).astype(float)
+
+
+def _steps(n_rows=20_000):
+    rng = np.random.default_rng(0)
+    logit = rng.normal(0, 3, size=(n_rows, 1))
+    true = np.select([logit < -2, logit < 0, logit < 0.5, logit < 3], [-4.0, -0.5, 0.5, 0.6], 4.0)
+    return logit, true, (rng.random((n_rows, 1)) < expit(true)).astype(float)
+
+
+@pytest.mark.parametrize(("case", "kind"), [(_beta, "beta"), (_steps, "isotonic")])
+def test_what_is_not_linear_is_fitted_and_the_order_of_the_rows_stays(case, kind):
+    logit, true, y = case()
+    fitted = fit_calibration(logit, y, family="labels")
+    assert fitted.kind == (kind,)
+    assert np.abs(expit(fitted.apply(logit)) - expit(true)).mean() < 0.02
+    calibrated = fitted.apply(np.sort(logit, axis=0))[:, 0]
+    assert (np.diff(calibrated)[np.diff(np.sort(logit[:, 0])) > 1e-9] > 0).all()
+    assert min(fitted.log_loss[0], key=fitted.log_loss[0].get) == kind
+    assert Calibration.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
+
+
+def test_isotonic_regression_equals_scikit_learns_but_for_one_row_of_the_prior():
+    logit, _, y = _steps(1500)
+    fitted = isotonic(bin_outputs(logit[:, 0], y[:, 0])[1]).apply(logit[:, 0])
+    oracle = IsotonicRegression().fit_transform(logit[:, 0], y[:, 0])
+    assert np.abs(expit(fitted) - oracle).mean() < 0.01
+
+
+def test_a_calibration_that_was_stored_before_there_were_other_maps_is_read():
+    old = {"slope": [2.0], "intercept": [1.0], "kind": ["platt"]}
+    assert Calibration.from_json(old).apply([[3.0]]).tolist() == [[7.0]]

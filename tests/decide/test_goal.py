@@ -22,6 +22,11 @@ from automl_nn.errors import DecisionError
         ({"min_recall": float("nan")}, "min_recall = nan"),
         ({"top_k": 0}, "top_k = 0"),
         ({"top_k": 2.5}, "top_k = 2.5"),
+        ({"cost": (1, 2, 3, 0)}, "an error must cost as much as the right action"),
+        ({"max_fpr": 2}, "max_fpr = 2 is not possible"),
+        ({"max_alarms": 3}, "need each other"),
+        ({"max_alarms": 0.1, "n_periods": 5}, "leaves no alarm"),
+        ({"maximize": "net_benefit"}, "would act, between 0 and 1"),
         ({"maximize": "recall"}, "Maximizing recall alone marks every row"),
         ({"maximize": "recall", "min_recall": 0.5}, "Maximizing recall alone marks every row"),
         ({"maximize": "precision", "min_precision": 0.5}, "Maximizing precision alone marks a single row"),
@@ -42,9 +47,19 @@ def test_an_impossible_goal_is_refused_in_one_sentence(values, message):
         (Goal(min_precision=0.8), "recall with precision >= 0.8"),
         (Goal(min_precision=0.8, min_recall=0.1), "f1 with precision >= 0.8 and recall >= 0.1"),
         (Goal(top_k=30), "marked with at most 30 rows marked"),
+        (Goal(max_fpr=0.1), "recall with false positive rate <= 0.1"),
+        (Goal("recall", max_alarms=3, n_periods=10), "recall with at most 30 rows marked"),
+        (Goal("recall", top_k=20, max_alarms=3, n_periods=10), "recall with at most 20 rows marked"),
+        (Goal("net_benefit@0.1"), "net_benefit@0.1"),
+        (Goal(cost=(3, 9, 2, 1)), "cost(fp=3, fn=9, tp=2, tn=1)"),
         (Goal("recall", top_k=30), "recall with at most 30 rows marked"),
     ],
 )
 def test_a_goal_says_what_it_maximizes_and_survives_json(goal, words):
     assert goal.describe() == words
     assert Goal.from_json(json.loads(json.dumps(goal.to_json()))) == goal
+
+
+def test_a_goal_that_was_stored_before_there_were_more_constraints_is_read():
+    old = {"maximize": "f1", "cost": None, "min_precision": None, "min_recall": 0.5, "top_k": None}
+    assert Goal.from_json(old) == Goal("f1", min_recall=0.5)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from automl_nn.decide.utilities import UTILITIES, Constraints, Counts, cost, utility_named
+from automl_nn.decide.utilities import UTILITIES, Constraints, Counts, cost, net_benefit, utility_named
 from automl_nn.errors import DecisionError
 
 ORACLES = {
@@ -15,6 +15,7 @@ ORACLES = {
     "balanced_accuracy": sk.balanced_accuracy_score,
     "youden": lambda y, a: sk.balanced_accuracy_score(y, a, adjusted=True),
     "mcc": sk.matthews_corrcoef,
+    "kappa": sk.cohen_kappa_score,
     "precision": lambda y, a: sk.precision_score(y, a, zero_division=0.0),
     "recall": sk.recall_score,
     "marked": lambda y, a: np.mean(a),
@@ -38,7 +39,9 @@ def test_a_utility_equals_the_metric_of_scikit_learn(name, tp, fp, fn, tn):
 
 
 @pytest.mark.parametrize(
-    "utility", [*(u for u in UTILITIES.values() if u.monotone), cost(fp=1, fn=7)], ids=lambda u: u.name
+    "utility",
+    [*(u for u in UTILITIES.values() if u.monotone), cost(fp=1, fn=7), cost(fp=3, fn=9, tp=2, tn=1), net_benefit(0.1)],
+    ids=lambda u: u.name,
 )
 @settings(max_examples=50, deadline=None)
 @given(positives=st.integers(1, 40), negatives=st.integers(1, 40), data=st.data())
@@ -69,3 +72,22 @@ def test_the_shortfall_is_zero_where_the_constraints_are_met_exactly():
     counts = Counts(*np.array([[7.0, 6.0], [3.0, 4.0], [3.0, 4.0], [87.0, 86.0]]))
     assert Constraints(min_precision=0.7, min_recall=0.7, top_k=10).shortfall(counts) == pytest.approx([0.0, 0.2])
     assert Constraints(top_k=9).shortfall(counts) == pytest.approx([0.01, 0.01])
+
+
+def test_the_false_positive_rate_is_kept_below_its_ceiling():
+    counts = Counts(*np.array([[7.0, 6.0], [3.0, 4.0], [3.0, 4.0], [97.0, 96.0]]))
+    assert Constraints(max_fpr=0.03).shortfall(counts) == pytest.approx([0.0, 0.01])
+    assert Constraints(max_fpr=0.03, min_recall=0.5).describe() == "recall >= 0.5 and false positive rate <= 0.03"
+
+
+def test_the_net_benefit_is_zero_where_only_rows_of_its_probability_are_marked():
+    assert float(utility_named("net_benefit@0.2").of(*_counts(10, 40, 0, 50))) == pytest.approx(0)
+    for name in ("net_benefit", "net_benefit@x", "net_benefit@1"):
+        with pytest.raises(DecisionError, match="name the probability above which you would act"):
+            utility_named(name)
+
+
+def test_four_costs_are_those_of_the_four_outcomes():
+    utility = cost(fp=3, fn=9, tp=2, tn=1)
+    assert float(utility.of(*_counts(1, 2, 3, 4))) == -(2 + 6 + 27 + 4) / 10
+    assert utility.name == "cost(fp=3, fn=9, tp=2, tn=1)"

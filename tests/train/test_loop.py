@@ -154,7 +154,7 @@ def test_norms_and_rates_are_reported(setting):
     schedule = {"name": "constant", "warmup": 0.0}
     (epoch, *_) = setting.fit([setting.config(schedule=schedule)])
     assert 0 < epoch.grad_norm_median[0] <= epoch.grad_norm_p90[0] <= epoch.grad_norm_max[0]
-    assert epoch.learning_rate[0] == pytest.approx(2e-3)
+    assert epoch.learning_rate[0] == pytest.approx(setting.config()["optimizer"]["lr"])
     assert epoch.seconds > 0
     assert epoch.rows_per_second > 0
 

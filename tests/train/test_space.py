@@ -4,7 +4,7 @@ from automl_nn.errors import SpaceError
 from automl_nn.space.draw import defaults
 from automl_nn.space.edit import fix
 from automl_nn.train.device import pick_device
-from automl_nn.train.space import train_space
+from automl_nn.train.space import N_STEPS, train_space
 
 FAMILIES = ("labels", "classes", "values")
 
@@ -15,10 +15,10 @@ def test_the_default_training_suits_the_number_of_rows(family, n_rows):
     space = train_space(family, n_rows=n_rows)
     config = defaults(space)
     n_epochs, batch_size = config["n_epochs"], config["batch_size"]
-    assert 20 <= n_epochs <= 200
+    assert 20 <= n_epochs <= 100
     assert batch_size in space["batch_size"].values
     n_steps = n_epochs * (n_rows // batch_size)
-    assert n_epochs in (20, 200) or 3500 <= n_steps <= 4500
+    assert n_epochs in (20, 100) or 0.9 * N_STEPS <= n_steps <= N_STEPS
     assert n_rows < 64 or 4 * max(space["batch_size"].values) <= n_rows
 
 

@@ -1,0 +1,67 @@
+"""From options to goals: what a decision is for, and what it is compared with."""
+
+from typing import Any
+
+from automl_nn.cli.parse import parse_cost
+from automl_nn.decide.goal import Goal
+from automl_nn.errors import DecisionError, did_you_mean
+
+COSTS = ("fp", "fn", "tp", "tn")
+BOUNDS = ("min_precision", "min_recall", "max_fpr", "top_k")
+
+
+def parse_alarms(text: str) -> tuple[float, str]:
+    """A number of alarms and the period that they are counted in, empty if it is not named.
+
+    Args:
+        text: As in `3/day` or `3`.
+
+    Raises:
+        DecisionError: It is not of that form.
+
+    Example:
+        >>> parse_alarms("3/day")
+        (3.0, 'day')
+    """
+    number, _, period = text.partition("/")
+    try:
+        return float(number), period.strip().lower()
+    except ValueError as error:
+        raise DecisionError(f"--max-alarms {text!r} is not possible: write 3/day, or 3 with --periods.") from error
+
+
+def parse_goal(text: str) -> Goal:
+    """A goal in one word.
+
+    Args:
+        text: Parts with commas between them: a utility, costs (`fp=1,fn=50`), bounds (`min_recall=0.9`).
+
+    Raises:
+        DecisionError: A part is not known, or the goal is impossible.
+
+    Example:
+        >>> parse_goal("precision,min_recall=0.9").describe()
+        'precision with recall >= 0.9'
+    """
+    values: dict[str, Any] = {}
+    costs: list[str] = []
+    for part in (part.strip() for part in text.split(",")):
+        name, is_bound, value = (word.strip() for word in part.partition("="))
+        if not is_bound:
+            values["maximize"] = part
+        elif name in COSTS:
+            costs.append(part)
+        elif name in BOUNDS:
+            values[name] = _number(name, value)
+        else:
+            raise DecisionError(f"Unknown part {name!r} of a goal. {did_you_mean(name, COSTS + BOUNDS)}")
+    if costs:
+        values["cost"] = parse_cost(",".join(costs))
+    return Goal(**values)
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return int(value) if name == "top_k" else float(value)
+    except ValueError as error:
+        raise DecisionError(f"{name}={value} is no number: write {name}=0.9 or the like.") from error

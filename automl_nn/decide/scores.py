@@ -1,0 +1,173 @@
+"""Decide on the scores of any model: probabilities and labels are enough."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logit
+
+from automl_nn.decide.calibrate import fit_calibration
+from automl_nn.decide.decision import Cut
+from automl_nn.decide.goal import Goal
+from automl_nn.decide.labels import cut_of
+from automl_nn.decide.reliability import quality, reliability
+from automl_nn.decide.shift import BaseRate, estimate_base_rate
+from automl_nn.decide.threshold import choose_threshold
+from automl_nn.decide.utilities import Array
+from automl_nn.errors import DecisionError
+
+TINY = 1e-300
+"""Probabilities of 0 and 1 stand for the nearest ones that have a logit."""
+
+
+def decide_scores(
+    scores: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    goal: Goal,
+    weight: npt.ArrayLike | None = None,
+    groups: npt.ArrayLike | None = None,
+    amounts: npt.ArrayLike | None = None,
+    prevalence: float | None = None,
+    label: str = "label",
+    seed: int = 0,
+) -> Cut:
+    """Choose the threshold of a model's scores, in their own unit.
+
+    The scores are cut as they are; nothing is calibrated, and what they can be believed is reported.
+
+    Args:
+        scores: Probabilities of being positive, (n_rows,), in [0, 1].
+        y: Labels in {0, 1}, NaN where missing, (n_rows,); rows that the model was not trained on.
+        goal: What the decision is for.
+        weight: How many equal rows each row stands for, (n_rows,).
+        groups: Rows that belong together, (n_rows,): resamples draw them as a whole.
+        amounts: What the cost of a miss is multiplied by in each row, (n_rows,); the goal must be a cost.
+        prevalence: Share of positives where the threshold will be used, if it is another one than here.
+        label: How errors call the label.
+        seed: Seed of the resamples.
+
+    Raises:
+        DecisionError: The scores are no probabilities, or do not carry the decision.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.repeat([0.0, 1.0], [900, 100])
+        >>> cut = decide_scores(1 / (1 + np.exp(3 - rng.normal(2 * y))), y, goal=Goal("f1"))
+        >>> cut.interval[0] <= cut.threshold <= cut.interval[1]
+        True
+    """
+    p, t = np.asarray(scores, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    _check_probabilities(p, t)
+    logits = logit_of(p)
+    choice = choose_threshold(
+        logits,
+        t,
+        utility=goal.utility,
+        constraints=goal.constraints,
+        weight=weight,
+        groups=groups,
+        prevalence=prevalence,
+        row_costs=None if amounts is None else _row_costs(goal, amounts),
+        seed=seed,
+    )
+    cut = cut_of(label, logits, t, choice=choice)
+    threshold = _in_unit(p, logits >= choice.threshold, cut.threshold)
+    return replace(cut, threshold=threshold, reliability=quality(reliability(logits, t)))
+
+
+def logit_of(p: Array) -> Array:
+    """Log-odds of probabilities, finite at 0 and 1.
+
+    Example:
+        >>> bool(np.isfinite(logit_of(np.array([0.0, 0.5, 1.0]))).all())
+        True
+    """
+    below_one = np.nextafter(1.0, 0.0)
+    odds: Array = logit(np.clip(p, TINY, below_one)) + (p == 1.0)
+    return odds
+
+
+def rate_of_scores(scores: npt.ArrayLike, y: npt.ArrayLike, *, new: npt.ArrayLike, seed: int = 0) -> BaseRate:
+    """The share of positives among new scores without labels, by a calibration on scores with labels.
+
+    Args:
+        scores: Probabilities of rows with labels, (n_rows,).
+        y: Their labels in {0, 1}, NaN where missing, (n_rows,).
+        new: Probabilities of rows without labels, (n_new,).
+        seed: Seed of the resamples.
+
+    Raises:
+        DecisionError: They are no probabilities, or one class is absent.
+    """
+    p, t, q = (np.asarray(values, dtype=np.float64) for values in (scores, y, new))
+    _check_probabilities(p, t)
+    _check_probabilities(q, np.zeros(len(q)))
+    calibration = fit_calibration(logit_of(p)[:, None], t[:, None], family="labels")
+    prior = float(np.nanmean(t)) if (~np.isnan(t)).any() else 0.0
+    return estimate_base_rate(calibration.apply(logit_of(q)[:, None]), prior=prior, seed=seed)
+
+
+def _check_probabilities(p: Array, y: Array) -> None:
+    if p.ndim != 1 or p.shape != y.shape:
+        raise DecisionError(f"Scores {p.shape} and labels {y.shape} must be columns of one length.")
+    labelled = p[~np.isnan(y)]
+    wrong = ~np.isfinite(labelled)
+    if wrong.any():
+        raise DecisionError(f"{wrong.sum()} of {len(labelled)} scores are not finite: leave those rows out.")
+    outside = labelled[(labelled < 0) | (labelled > 1)]
+    if len(outside):
+        raise DecisionError(
+            f"The score {outside[0]:g} is no probability: give scores between 0 and 1 (of logits, 1 / (1 + exp(-x)))."
+        )
+
+
+def _row_costs(goal: Goal, amounts: npt.ArrayLike) -> tuple[float, Array]:
+    if goal.cost is None or len(goal.cost) != 2:
+        raise DecisionError("Amounts multiply the cost of a miss: give the costs, as in --cost fp=5,fn=1.")
+    fp, fn = goal.cost
+    return fp, fn * np.asarray(amounts, dtype=np.float64)
+
+
+def _in_unit(p: Array, marked: npt.NDArray[np.bool_], threshold: float) -> float:
+    """The threshold, moved to the least marked score where rounding would let it mark other rows."""
+    least = float(p[marked].min()) if marked.any() else 1.0
+    most = float(p[~marked].max()) if not marked.all() else 0.0
+    return threshold if most < threshold <= least or not marked.any() else least
+
+
+def positives(labels: Iterable[object], *, positive: str | None = None) -> Array:
+    """Labels as 0, 1 and NaN.
+
+    Args:
+        labels: Anything of which at most two kinds occur, missing ones aside.
+        positive: The positive kind, as text; may be left out where the labels are 0 and 1, or true and false.
+
+    Raises:
+        DecisionError: There are other labels, or none is the positive one.
+
+    Example:
+        >>> positives(["no", "yes", None], positive="yes").tolist()
+        [0.0, 1.0, nan]
+    """
+    column = np.array([_text(value) for value in labels], dtype=object)
+    kinds = sorted({kind for kind in column if kind is not None})
+    if positive is None and set(kinds) <= {"0", "1"}:
+        positive = "1"
+    if positive is None or (positive not in kinds and positive != "1") or len(kinds) > 2:
+        shown = ", ".join(map(repr, kinds[:5])) + (", ..." if len(kinds) > 5 else "")
+        raise DecisionError(f"The labels are {shown or 'all missing'}: give 0 and 1, or name one of two by --positive.")
+    known = np.array([kind is not None for kind in column])
+    return np.where(known, (column == positive).astype(np.float64), np.nan)
+
+
+def _text(value: object) -> str | None:
+    """A label as text: whole numbers without a point, truth as 0 and 1, nothing for what is missing."""
+    if value is None or value != value:  # NaN differs from itself
+        return None
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return {"true": "1", "false": "0"}.get(str(value).strip().lower(), str(value))

@@ -1,0 +1,79 @@
+"""The numbers of a decision: dictionaries of plain values with keys that stay."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from automl_nn.decide.decision import Cut, Cuts, Decision, Offsets
+
+Report = dict[str, Any]
+"""Plain values, lists and dictionaries of them."""
+
+
+def decision_report(decision: Decision) -> Report:
+    """What was decided, how sure that is, and what it gives beside the usual cut."""
+    goal = None if decision.goal is None else decision.goal.describe()
+    return {"task": decision.kind, "goal": goal, **_chosen(decision)}
+
+
+def _chosen(decision: Decision) -> Report:
+    if isinstance(decision, Offsets):
+        return _offsets(decision)
+    if not isinstance(decision, Cuts):
+        return {"warnings": []}
+    warnings = list(decision.warnings)
+    if decision.kind == "binary":
+        return {**cut_report(decision.cuts[0]), "warnings": warnings}
+    labels = [{"label": cut.label, **cut_report(cut)} for cut in decision.cuts]
+    return {"utility": decision.utility, "labels": labels, "warnings": warnings}
+
+
+def cut_report(cut: Cut) -> Report:
+    """A threshold: where it lies, what it is worth, and how sure both are."""
+    return {
+        "threshold": cut.threshold,
+        "interval": list(cut.interval),
+        "utility": cut.utility,
+        "utility_interval": list(cut.utility_interval),
+        "optimism": cut.optimism,
+        "rule": cut.rule,
+        "n_rows": cut.n_rows,
+        "n_positives": cut.n_positives,
+        "out_of_bag": dict(cut.out_of_bag),
+        "reliability": dict(cut.reliability),
+        "metrics": {"at_threshold": dict(cut.metrics), "at_half": dict(cut.metrics_at_half)},
+    }
+
+
+def _offsets(decision: Offsets) -> Report:
+    choice = decision.choice
+    return {
+        "strength": choice.strength,
+        "interval": list(choice.interval),
+        "offsets": list(choice.offsets),
+        "utility": choice.utility,
+        "utility_interval": list(choice.utility_interval),
+        "rule": choice.rule,
+        "n_rows": choice.n_rows,
+        "metrics": {"with_offsets": dict(choice.metrics), "at_argmax": dict(choice.metrics_at_argmax)},
+        "warnings": list(choice.warnings),
+    }
+
+
+def compared(reports: Mapping[str, Report]) -> list[Report]:
+    """Decisions side by side, one row each, of what their reports have in common.
+
+    Args:
+        reports: From a goal in words to the report of its decision.
+
+    Example:
+        >>> compared({"f1": {"threshold": 0.2, "utility": 0.5, "metrics": {"at_threshold": {"recall": 0.9}}}})
+        [{'goal': 'f1', 'threshold': 0.2, 'utility': 0.5, 'recall': 0.9}]
+    """
+    return [{"goal": goal, **_row(report)} for goal, report in reports.items()]
+
+
+def _row(report: Report) -> Report:
+    names = ("threshold", "interval", "strength", "utility", "utility_interval", "rule", "warnings")
+    first: Report = next(iter(report.get("metrics", {}).values()), {})
+    shown = ("precision", "recall", "f1", "tp", "fp", "fn", "tn")
+    return {name: report[name] for name in names if name in report} | {n: first[n] for n in shown if n in first}

@@ -87,8 +87,8 @@ class Predictor:
             data: As for `output`.
 
         Returns:
-            Class names `(n,)`; 0 or 1 for each label `(n, n_labels)`; or values in the target's unit, `(n,)` or
-            `(n, n_targets)`.
+            Class names `(n,)`, None where the decision gives no answer; 0 or 1 for each label `(n, n_labels)`; or
+            values in the target's unit, `(n,)` or `(n, n_targets)`.
         """
         return self._actions(self.output(data))
 
@@ -146,17 +146,20 @@ class Predictor:
             return values[:, 0] if values.shape[1] == 1 else values
         if self.task.kind == "multilabel":
             return actions
+        if self.decision.may_reject:
+            return np.asarray(np.array([*self.task.classes, None], dtype=object)[actions])  # the last one, -1, is None
         return np.asarray(np.array(self.task.classes, dtype=_dtype_of(self.task.classes))[actions])
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a file.
 
         Args:
-            path: Where to; a file that is there is replaced once the new one is complete.
+            path: Where to; a model that is there is replaced once the new one is complete.
 
         Raises:
-            ModelFileError: The file cannot be written.
+            ModelFileError: The file cannot be written, or it is there and no model.
         """
+        _refuse_other_files(Path(path))
         files = {f"network-{i}.safetensors": network.to_bytes() for i, network in enumerate(self.networks)}
         files[MANIFEST] = json.dumps(self._manifest(), indent=1).encode()
         files[CHECKSUMS] = json.dumps({name: _checksum(content) for name, content in files.items()}).encode()
@@ -188,21 +191,33 @@ class Predictor:
             ModelFileError: The file is missing, truncated, changed, from a newer version, or no model at all.
         """
         files = _read(Path(path))
-        manifest = json.loads(files[MANIFEST])
-        if manifest["format"] > FORMAT:
-            raise ModelFileError(
-                f"{str(path)!r} has format {manifest['format']}, but this version of automl_nn reads up to {FORMAT}: "
-                f"upgrade automl_nn (the model was written by {manifest['versions'].get('automl_nn', 'a newer one')})."
+        try:
+            manifest = json.loads(files[MANIFEST])
+            _check_format(manifest, path)
+            return Predictor(
+                task=task_from_json(manifest["task"]),
+                schema=tuple(manifest["schema"]),
+                decision=Decision.from_json(manifest["decision"]),
+                networks=tuple(
+                    Trained.from_bytes(files[f"network-{i}.safetensors"]) for i in range(len(manifest["weights"]))
+                ),
+                weights=tuple(manifest["weights"]),
+                versions=manifest["versions"],
             )
-        return Predictor(
-            task=task_from_json(manifest["task"]),
-            schema=tuple(manifest["schema"]),
-            decision=Decision.from_json(manifest["decision"]),
-            networks=tuple(
-                Trained.from_bytes(files[f"network-{i}.safetensors"]) for i in range(len(manifest["weights"]))
-            ),
-            weights=tuple(manifest["weights"]),
-            versions=manifest["versions"],
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, ModelFileError):
+                raise
+            raise ModelFileError(
+                f"{str(path)!r} says something that automl_nn {version('automl_nn')} does not know ({error!r}): "
+                "upgrade automl_nn, or write the model anew."
+            ) from error
+
+
+def _check_format(manifest: Mapping[str, Any], path: str | PathLike[str]) -> None:
+    if manifest["format"] > FORMAT:
+        raise ModelFileError(
+            f"{str(path)!r} has format {manifest['format']}, but this version of automl_nn reads up to {FORMAT}: "
+            f"upgrade automl_nn (the model was written by {manifest['versions'].get('automl_nn', 'a newer one')})."
         )
 
 
@@ -214,6 +229,17 @@ def library_versions() -> dict[str, str]:
         ['automl_nn', 'numpy', 'pandas', 'torch']
     """
     return {name: version(name) for name in ("automl_nn", "numpy", "pandas", "torch")}
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Refuse to write over anything but a model."""
+    if not path.exists():
+        return
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if MANIFEST in archive.namelist():
+                return
+    raise ModelFileError(f"{str(path)!r} is there and no model file: choose another name, or remove it.")
 
 
 def _checksum(content: bytes) -> str:

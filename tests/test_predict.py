@@ -120,6 +120,29 @@ def test_a_file_of_a_newer_version_is_refused(path, tmp_path):
         Predictor.load(tmp_path / "newer.nn")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"task": {"kind": "steps"}}, {"format": "2"}, {"weights": [0.5, 0.3, 0.2, 0.0]}, {"decision": 3}],
+    ids=["task", "format", "weights", "decision"],
+)
+def test_a_file_that_says_the_unknown_is_refused(change, path, tmp_path):
+    def unknown(files):
+        files[MANIFEST] = json.dumps(json.loads(files[MANIFEST]) | change).encode()
+
+    rewrite(path, tmp_path / "odd.nn", unknown)
+    with pytest.raises(ModelFileError, match="upgrade automl_nn"):
+        Predictor.load(tmp_path / "odd.nn")
+
+
+def test_nothing_but_a_model_is_written_over(predictor, tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b")
+    with pytest.raises(ModelFileError, match="no model file"):
+        predictor.save(tmp_path / "rows.csv")
+    assert (tmp_path / "rows.csv").read_text() == "a,b"
+    for _ in range(2):
+        predictor.save(tmp_path / "model.nn")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
 def test_a_truncated_file_is_refused(share, path, tmp_path):
     content = path.read_bytes()

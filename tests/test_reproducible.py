@@ -1,9 +1,11 @@
 """The same seed gives the same study, whether it was left alone, stopped, or killed."""
 
+import contextlib
 import itertools
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ from sklearn.datasets import load_breast_cancer
 from automl_nn.search.events import EpochEnded, TrialStarted
 from automl_nn.study import Study
 
-SETTINGS = {"train.n_epochs": 4, "model.backbone.d_block": 32, "model.backbone.n_blocks": 1, "train.batch_size": 64}
+SETTINGS = {"train.n_epochs": 8, "model.backbone.d_block": 32, "model.backbone.n_blocks": 1, "train.batch_size": 64}
 N_TRIALS = 16
 """More than the random start of the sampler, so that later proposals depend on earlier scores."""
 
@@ -76,25 +78,30 @@ def test_whoever_stops_asking_can_go_on_later(kind, undisturbed):
     assert_same(make_study().tune(n_trials=N_TRIALS), undisturbed)
 
 
+def n_epochs_in(database):
+    """Epochs that are stored by now."""
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as c,
+    ):
+        return c.execute("SELECT count(*) FROM automl_epochs").fetchone()[0]
+    return 0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_ten_kills_leave_the_study_as_if_there_had_been_none(undisturbed, tmp_path):
-    rng = random.Random(0)
-    kills = 0
-    while kills < 10:
+    rng, database = random.Random(0), tmp_path / "automl_nn.db"
+    for kill in range(10):
         worker = subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=tmp_path)
-        database = tmp_path / "automl_nn.db"
-        while not database.exists() and worker.poll() is None:
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0.0, 2.5))
-        if worker.poll() is not None:
-            break
+        while n_epochs_in(database) < 5 * kill and worker.poll() is None:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0.0, 0.05))
+        assert worker.poll() is None, "the study ended before it could be killed"
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
-        kills += 1
-    assert kills >= 3, "the study ended before it could be killed"
     subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, check=True)
-    assert_same(Study.load("study", storage=f"sqlite:///{tmp_path}/automl_nn.db"), undisturbed)
+    assert_same(Study.load("study", storage=f"sqlite:///{database}"), undisturbed)
 
 
 @pytest.mark.slow

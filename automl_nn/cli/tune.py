@@ -1,5 +1,6 @@
 """`automl-nn tune`: search, in a study that the same line continues."""
 
+import signal
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -116,6 +117,7 @@ def search(study: "Study", limits: Mapping[str, Any]) -> None:
     """
     from automl_nn.review.progress import watch
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being ended is like Ctrl-C: the study stays resumable
     with closing(study.events(**_with_workers(study, limits))) as events:
         console = Console(stderr=True)
         watch(events, console=console, n_trials=limits.get("n_trials"), timeout=limits.get("timeout"))

@@ -1,7 +1,6 @@
 """One trial's training: a config becomes a network, the network learns, the best epoch is kept."""
 
 import json
-import resource
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, final
@@ -12,6 +11,7 @@ import torch
 from automl_nn.errors import DivergedError
 from automl_nn.model.build import build
 from automl_nn.model.encoders import ENCODERS, Encoder
+from automl_nn.search.memory import PeakMemory
 from automl_nn.search.problem import Problem
 from automl_nn.search.records import EpochRow, Outcome, SpikeRow
 from automl_nn.space.options import Config
@@ -67,7 +67,7 @@ class Attempt:
     """
 
     def __init__(self, encodings: Encodings, config: Config, *, seed: int) -> None:
-        self._started = time.monotonic()
+        self._started, self._memory = time.monotonic(), PeakMemory()
         self._task, self._config, self._seed = encodings.problem.task, config, seed
         self._encoder, self._train, self._val = encodings.of(config["model"]["encoder"])
         targets = Targets.of(self._train.y, self._train.weight, family=self._task.family)
@@ -99,20 +99,21 @@ class Attempt:
         """Train, one epoch at a time.
 
         Args:
-            seconds: No epoch begins after so many.
+            seconds: The epoch that is under way after so many is the last one, and is cut short.
 
         Raises:
-            DivergedError: The network stopped being finite.
+            DivergedError: The network stopped being finite; its last epoch has been yielded.
         """
         train = self._config["train"]
-        epochs = fit(self._network, self._train, self._val, [train], task=self._task, seeds=[self._seed])
+        rows, seeds = (self._train, self._val), [self._seed]
+        epochs = fit(self._network, *rows, [train], task=self._task, seeds=seeds, seconds=seconds)
         for epoch in until_stale(within(epochs, seconds), train["patience"]):
-            if 0 in epoch.failures:
-                raise DivergedError(f"Epoch {epoch.number}: {epoch.failures[0]}.")
             self._best.update(epoch)
             self._n_done += 1
             self._is_late = time.monotonic() - self._started >= seconds
             yield _row(epoch, self._task.metric)
+            if 0 in epoch.failures:
+                raise DivergedError(epoch.failures[0])
 
     @property
     def score(self) -> float:
@@ -120,7 +121,16 @@ class Attempt:
         return float(self._best.score[0])
 
     def outcome(self, state: Literal["complete", "pruned"]) -> Outcome:
-        """What is kept of the trial: its best epoch's score, outputs and network."""
+        """What is kept of the trial: its best epoch's score, outputs and network.
+
+        Raises:
+            DivergedError: No epoch had a score.
+        """
+        if not np.isfinite(self.score):
+            raise DivergedError(
+                f"No epoch had a finite {self._task.metric}: the rows that choose may lack a class, or the target is "
+                "too large for the loss."
+            )
         return Outcome(
             state=state,
             score=self.score,
@@ -128,7 +138,7 @@ class Attempt:
             stopped=self._stopped(state),
             seconds=time.monotonic() - self._started,
             n_parameters=self.n_parameters,
-            peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            peak_memory_mb=self._memory.mb,
             output=None if self._best.output is None else np.asarray(self._best.output[0]),
             payload=self.trained().to_bytes(),
         )

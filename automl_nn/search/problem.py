@@ -1,7 +1,7 @@
 """What is given: a table, a target, and the rows that choose. Nothing in here is ever searched."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, final
 
@@ -76,8 +76,8 @@ class Parting:
         return stratified_split(strata, val_share=self.val_share, seed=seed, min_positives=self.min_positives)
 
     def to_json(self) -> dict[str, Any]:
-        """The settings that differ from the defaults or matter for a repeat."""
-        return {"val_share": self.val_share, "group": self.group, "time": self.time, "gap": self.gap}
+        """All of it as plain JSON values."""
+        return asdict(self)
 
 
 def _plain(value: Any) -> Any:
@@ -124,7 +124,7 @@ class Problem:
     def _named_labels(self) -> Any:
         """Labels under the user's names; one column for classes."""
         if self.task.kind in ("binary", "multiclass"):
-            names = np.array([*self.task.classes, None], dtype=object)
+            names = np.array([*map(str, self.task.classes), None], dtype=object)
             return names[np.nan_to_num(self.y[:, 0], nan=len(names) - 1).astype(np.int64)]
         return pd.DataFrame(self.y, columns=list(self.task.targets)) if self.task.kind == "multilabel" else self.y[:, 0]
 
@@ -133,10 +133,13 @@ class Problem:
         return {
             "task": self.task.to_json(),
             "schema": self.table.schema(),
-            "data": {"fingerprint": self.fingerprint, "n_rows": self.table.n_rows},
+            "data": {"fingerprint": self.fingerprint, "weight": self._weights(), "n_rows": self.table.n_rows},
             "split": self.parting.to_json(),
             "probe": self._probe(),
         }
+
+    def _weights(self) -> str | None:
+        return None if self.weight is None else fingerprint(pd.DataFrame({"weight": self.weight}))
 
     def _probe(self) -> dict[str, list[Any]]:
         """The first few rows that choose, by which a model is checked when it is written."""
@@ -167,11 +170,11 @@ def pose(
         classes: Order of the classes; see `make_task`.
         roles: Roles of columns that should not be found by themselves.
         parting: How the rows are parted.
-        weight: Weight of each row `(n,)`.
+        weight: Weight of each row `(n,)`, 0 or more.
         seed: Seed of the split.
 
     Raises:
-        DataError: The features cannot be used.
+        DataError: The features or the weights cannot be used.
         TargetError: The target does not fit the task.
         SplitError: A class or label has too few rows.
 
@@ -189,6 +192,10 @@ def pose(
     known = np.flatnonzero(np.isfinite(y).any(axis=1))
     strata = task.strata(y)
     parts = parting.split(features.iloc[known], None if strata is None else strata[known], seed=seed)
+    split = Split(known[parts.train], known[parts.val])
+    if task.kind == "regression":  # the rows that choose must not tell the scale
+        task = make_task(labels.iloc[split.train], kind=task.kind, metric=task.metric)
+        y = task.encode(labels)
     groups = None
     if parting.group is not None:
         groups = pd.factorize(features[parting.group], use_na_sentinel=False)[0].astype(np.int64)
@@ -197,9 +204,19 @@ def pose(
         table=Table.from_frame(features, roles=roles or {}),
         task=task,
         y=y,
-        split=Split(known[parts.train], known[parts.val]),
-        weight=None if weight is None else np.asarray(weight, dtype=np.float32),
+        split=split,
+        weight=None if weight is None else _checked(weight, n_rows=len(frame)),
         fingerprint=fingerprint(frame),
         parting=parting,
         groups=groups,
     )
+
+
+def _checked(weight: NDArray[Any], *, n_rows: int) -> NDArray[np.float32]:
+    weights = np.asarray(weight, dtype=np.float32)
+    if weights.shape != (n_rows,):
+        raise DataError(f"The weights have shape {weights.shape}, but there are {n_rows} rows: give one for each.")
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        row = int(np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))[0]) if weights.any() else 0
+        raise DataError(f"The weight of row {row} is {weights[row]}: weights are finite, 0 or more, and not all 0.")
+    return weights

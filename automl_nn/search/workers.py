@@ -2,8 +2,11 @@
 
 import multiprocessing
 import queue
+import signal
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from typing import Any, final
@@ -71,7 +74,7 @@ class Job:
         n_rows = len(self.problem.split.train)
         return edit_space(default_space(self.problem.task, n_rows=n_rows), self.settings)
 
-    def events(self, budget: Budget) -> Iterator[Event]:
+    def events(self, budget: Budget) -> Generator[Event, None, None]:
         """Work in this process until the budget is spent."""
         tuner = Tuner(Store(self.url), self.name, problem=self.problem, space=self.space, seed=self.seed)
         with threads(1):
@@ -108,9 +111,16 @@ def work_together(job: Job, budget: Budget) -> Iterator[Event]:
 
 def _work(job: Job, budget: Budget, asked: float, channel: Any) -> None:
     """Work as one of several; the time-out began when the work was asked for, before this process had started."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told of Ctrl-C too, and ends this process by SIGTERM
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     timeout = budget.timeout and max(LEAST_SECONDS, budget.timeout - (time.time() - asked))
-    for event in job.events(replace(budget, timeout=timeout)):
-        channel.put(event)
+    parent = multiprocessing.parent_process()
+    with closing(job.events(replace(budget, timeout=timeout))) as events:
+        for event in events:
+            if parent is not None and not parent.is_alive():
+                channel.cancel_join_thread()  # nobody reads any more
+                return
+            channel.put(event)
 
 
 def _listen(channel: Any, processes: Sequence[BaseProcess]) -> Iterator[Event]:

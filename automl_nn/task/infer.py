@@ -1,14 +1,23 @@
 """How the task is told from the target columns."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from automl_nn.errors import SpaceError, TargetError, did_you_mean
 from automl_nn.task.base import Label, Task
-from automl_nn.task.tasks import TASKS, Binary, Multiclass, Multilabel, Regression, SoftLabels, numeric_target, preview
+from automl_nn.task.tasks import (
+    TASKS,
+    Binary,
+    Multiclass,
+    Multilabel,
+    Regression,
+    SoftLabels,
+    as_label,
+    numeric_target,
+    preview,
+)
 
 MAX_CLASSES_OF_INTEGERS = 20
 """An integer target with more distinct values is read as a quantity."""
@@ -64,7 +73,7 @@ def _check_columns(target: pd.DataFrame) -> None:
             raise TargetError(f"The target {name!r} is missing in all {len(column)} rows: name another target column.")
         if column.nunique() == 1:
             raise TargetError(
-                f"The target {name!r} holds {_as_label(column.dropna().iloc[0])!r} in every row, "
+                f"The target {name!r} holds {as_label(column.dropna().iloc[0])!r} in every row, "
                 "so there is nothing to learn: "
                 "name another target column."
             )
@@ -128,7 +137,7 @@ def _with_classes(target: pd.DataFrame, kind: str, metric: str | None, classes: 
 
 def _sorted_classes(known: pd.Series) -> tuple[Label, ...]:
     counts = known.value_counts()
-    values = [_as_label(value) for value in counts[counts > 0].index]
+    values = [as_label(value) for value in counts[counts > 0].index]
     words = any(isinstance(value, str) for value in values)
     names = sorted(values, key=str) if words else sorted(values)
     if words and len(names) == 2 and counts.loc[names[0]] < counts.loc[names[1]]:
@@ -153,7 +162,11 @@ def _multilabel(target: pd.DataFrame, names: tuple[str, ...], metric: str | None
 
 def _regression(target: pd.DataFrame, names: tuple[str, ...], metric: str | None) -> Task:
     values = numeric_target(target, names, "regression")
-    means, scales = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        means, scales = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    for name, scale in zip(names, scales, strict=True):
+        if not np.isfinite(scale) or scale < np.finfo(np.float32).tiny:
+            raise TargetError(f"The target {name!r} spreads by {scale:.3g}, which no network can follow: rescale it.")
     return Regression(names, metric or "neg_root_mean_squared_error", tuple(means.tolist()), tuple(scales.tolist()))
 
 
@@ -163,9 +176,3 @@ def _one_column(target: pd.DataFrame, kind: str) -> None:
             f"A {kind} task has one target column, but {target.shape[1]} are given: {preview(list(target.columns))}. "
             "Name one, or use task='multilabel'."
         )
-
-
-def _as_label(value: Any) -> Label:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return value if isinstance(value, bool | int | float | str) else str(value)

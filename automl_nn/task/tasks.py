@@ -13,9 +13,25 @@ from automl_nn.errors import TargetError
 from automl_nn.task.base import Family, Label, Task
 
 
+def as_label(value: Any) -> Label:
+    """A value of a target column as the name of a class: a plain Python value, whole numbers as such.
+
+    Example:
+        >>> as_label(np.float64(1.0)), as_label(pd.Timestamp("2024-01-01"))
+        (1, '2024-01-01 00:00:00')
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
 def _class_codes(column: pd.Series, classes: Sequence[Label]) -> NDArray[np.float32]:
     """Index of each value among the classes `(n, 1)`; NaN if missing."""
-    codes = column.map({name: code for code, name in enumerate(classes)}.get).astype("float32").to_numpy()
+    places = {name: code for code, name in enumerate(classes)}
+    known = {value: places.get(value, places.get(as_label(value))) for value in column.dropna().unique()}
+    codes = column.map(known.get).astype("float32").to_numpy()
     unknown = column[np.isnan(codes) & column.notna().to_numpy()]
     if len(unknown):
         raise TargetError(

@@ -1,5 +1,6 @@
 """The loop: the only place that trains, a generator of epochs. Who does not ask on, stops."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from automl_nn.train.record import Record
 from automl_nn.train.space import bucket
 from automl_nn.train.stability import Bands, Spike, SpikeKind
 from automl_nn.train.stack_loss import StackLoss, Targets
-from automl_nn.train.step import Stepper
+from automl_nn.train.step import Step, Stepper
 
 Config = Mapping[str, Any]
 
@@ -80,7 +81,14 @@ def stack_loss(train: Rows, configs: Sequence[Config], *, task: Task) -> StackLo
 
 
 def fit(
-    network: Network, train: Rows, val: Rows, configs: Sequence[Config], *, task: Task, seeds: Sequence[int]
+    network: Network,
+    train: Rows,
+    val: Rows,
+    configs: Sequence[Config],
+    *,
+    task: Task,
+    seeds: Sequence[int],
+    seconds: float = math.inf,
 ) -> Iterator[Epoch]:
     """Train a stack; yield after every epoch.
 
@@ -94,14 +102,16 @@ def fit(
         configs: A train config for each network; all of one `bucket`.
         task: What is asked: family of losses and scores.
         seeds: One for each network, for its order of rows: a network sees the same batches in a stack as alone.
+        seconds: Wall time after which an epoch ends with the step that is under way; see `within` for ending there.
 
     Raises:
         SpaceError: The configs do not fit into one stack, or not to the network.
         DataError: A part has no rows.
     """
     training = _Training(network, train, val, configs, task=task, seeds=seeds)
+    end = time.perf_counter() + seconds
     for number in range(1, int(configs[0]["n_epochs"]) + 1):
-        yield training.epoch(number)
+        yield training.epoch(number, end=end)
         if not training.alive.any():
             return
 
@@ -130,10 +140,10 @@ class _Training:
         self._failures: dict[int, str] = {}
         self.alive = np.ones(network.k, dtype=bool)
 
-    def epoch(self, number: int) -> Epoch:
+    def epoch(self, number: int, *, end: float) -> Epoch:
         start = time.perf_counter()
         self._network.train()
-        steps = [self._stepper.step(batch) for batch in self._batches.epoch()]
+        steps = list(self._steps(end))
         record = Record.of(steps)
         trained = time.perf_counter()
         self._network.recalibrate(self._statistics)
@@ -157,6 +167,12 @@ class _Training:
             failures=dict(self._failures),
             output=val.output,
         )
+
+    def _steps(self, end: float) -> Iterator[Step]:
+        for batch in self._batches.epoch():
+            yield self._stepper.step(batch)
+            if time.perf_counter() >= end:
+                return
 
     def _row_ids(self, i: int, step: int) -> NDArray[np.int64]:
         return self._ids[self._batches.rows(i, step)].numpy()

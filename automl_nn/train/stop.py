@@ -43,7 +43,7 @@ def _until_stale(epochs: Iterable[Epoch], patience: int) -> Iterator[Epoch]:
 def within(epochs: Iterable[Epoch], seconds: float) -> Iterator[Epoch]:
     """Epochs until `seconds` have passed since the first one was asked for; at least one.
 
-    An epoch that has begun is finished: the last one may end after the time.
+    An epoch that has begun is finished, unless `fit` was told the same time: then it ends with its step.
 
     Args:
         epochs: What `fit` yields.

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from automl_nn.data.table import Table
-from automl_nn.errors import SplitError
+from automl_nn.errors import DataError, SplitError
 from automl_nn.search.problem import N_PROBE, Parting, pose
 
 RNG = np.random.default_rng(0)
@@ -76,3 +76,32 @@ def test_the_probe_reads_back_as_the_rows_that_it_was():
 def test_findings_name_the_users_classes():
     findings = pose(FRAME.assign(y=np.where(FRAME["y"], "ill", "well")), ["y"]).findings
     assert any("is ill with" in finding.message for finding in findings if finding.kind == "classes")
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [np.ones(199), np.full(200, -1.0), np.zeros(200), np.r_[np.nan, np.ones(199)]],
+    ids=["too few", "negative", "all zero", "missing"],
+)
+def test_bad_weights_are_refused(weight):
+    with pytest.raises(DataError, match="weight"):
+        pose(FRAME, ["y"], weight=weight)
+
+
+def test_other_weights_are_another_problem():
+    specs = [pose(FRAME, ["y"], weight=weight).spec() for weight in (None, np.ones(200), np.arange(200.0))]
+    assert len({spec["data"]["weight"] for spec in specs}) == 3
+
+
+def test_the_rows_that_choose_do_not_tell_the_scale():
+    frame = pd.DataFrame({"x": RNG.normal(size=100), "y": RNG.normal(size=100)})
+    problem = pose(frame, ["y"])
+    changed = frame.copy()
+    changed.loc[problem.split.val, "y"] *= 1000
+    assert pose(changed, ["y"]).task == problem.task
+
+
+def test_the_later_rows_must_hold_every_class():
+    frame = FRAME.sort_values("y", ascending=False).assign(t=range(200))
+    with pytest.raises(SplitError):
+        pose(frame, ["y"], parting=Parting(time="t"))

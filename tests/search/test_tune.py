@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
@@ -115,3 +117,21 @@ def test_a_trial_that_begins_in_the_last_moment_is_trained_for_an_epoch():
     assert len(study.leaderboard()) == 0
     study, _ = events_of(QUICK, timeout=0.05)
     assert set(study.leaderboard()["state"]) == {"complete"}
+
+
+def test_a_trial_that_diverges_keeps_its_last_epoch():
+    frame = load_diabetes(as_frame=True).frame
+    study = Study(frame, "target", settings=DIVERGE | {"train.schedule.name": "constant", "train.loss.name": "mse"})
+    with pytest.raises(Exception, match="not finite"):
+        study.tune(n_trials=1)
+    trial, epochs = study.leaderboard().iloc[0], study.epochs()
+    assert trial["failure"] == "DivergedError"
+    assert epochs["skipped"].iloc[-1] > 0
+
+
+def test_a_long_epoch_is_cut_short_by_the_timeout():
+    frame = CANCER.sample(60_000, replace=True, random_state=0)
+    started = time.monotonic()
+    study, _ = events_of({"train.batch_size": 8, "model.backbone.d_block": 256}, frame=frame, timeout=1.0)
+    assert time.monotonic() - started < 30
+    assert study.leaderboard()["stopped"].tolist() == ["timeout"]

@@ -191,3 +191,21 @@ def test_an_unknown_metric_is_refused():
 
 def test_every_metric_belongs_to_a_kind():
     assert set(METRICS) == {name for kind in TASKS for name in metric_names(kind)}
+
+
+def test_gaps_do_not_rename_whole_classes():
+    frame = pd.DataFrame({"y": [0.0, 1.0, np.nan, 1.0]})
+    task = make_task(frame)
+    assert (task.classes, [type(name) for name in task.classes]) == ((0, 1), [int, int])
+    np.testing.assert_array_equal(task.encode(frame)[:, 0], [0, 1, np.nan, 1])
+
+
+def test_dates_can_be_classes():
+    frame = pd.DataFrame({"y": pd.to_datetime(["2020-01-01", "2021-01-01", "2020-01-01"])})
+    assert make_task(frame).encode(frame)[:, 0].tolist() in ([0, 1, 0], [1, 0, 1])
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_a_target_beyond_the_reach_of_a_network_is_refused(scale):
+    with pytest.raises(TargetError, match="rescale it"):
+        make_task(pd.DataFrame({"y": RNG.normal(size=50) * scale}))

@@ -221,16 +221,6 @@ def _check_format(manifest: Mapping[str, Any], path: str | PathLike[str]) -> Non
         )
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of what a model's numbers depend on.
-
-    Example:
-        >>> sorted(library_versions())
-        ['automl_nn', 'numpy', 'pandas', 'torch']
-    """
-    return {name: version(name) for name in ("automl_nn", "numpy", "pandas", "torch")}
-
-
 def _refuse_other_files(path: Path) -> None:
     """Refuse to write over anything but a model."""
     if not path.exists():

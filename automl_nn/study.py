@@ -20,10 +20,11 @@ from automl_nn.decide.goal import Goal
 from automl_nn.errors import NoTrialError, StorageError
 from automl_nn.model.build import check_buildable
 from automl_nn.model.recipes import conflicts
-from automl_nn.predict import Predictor, library_versions
+from automl_nn.predict import Predictor
+from automl_nn.search.defaults import STORAGE, TIMEOUT
 from automl_nn.search.events import Event
-from automl_nn.search.opening import refuse_missing
 from automl_nn.search.problem import Parting, Problem, pose
+from automl_nn.search.records import versions
 from automl_nn.search.store import Store
 from automl_nn.search.tune import Budget
 from automl_nn.search.urls import masked
@@ -33,13 +34,6 @@ from automl_nn.space.options import Space
 from automl_nn.task.base import Label, Task
 from automl_nn.task.tasks import task_from_json
 from automl_nn.train.trained import Trained
-
-STORAGE = "sqlite:///automl_nn.db"
-"""Where studies are kept unless somebody says otherwise: a file in the working folder."""
-
-TIMEOUT = 600.0
-"""Seconds that a search takes if neither trials nor a time-out are given."""
-
 
 GROUPS = "val_groups"
 """Under which the groups of the rows that choose are stored."""
@@ -120,8 +114,8 @@ class Study:
         Raises:
             StorageError: There is no such storage or study.
         """
-        refuse_missing(storage)
         study = Study.__new__(Study)
+        study.store = Store.existing(storage)
         study.name, study._url, study.problem = name, storage, None
         study._seed = study._spec["seed"]
         study.task = task_from_json(study._spec["task"])
@@ -307,6 +301,10 @@ class Study:
         top_k: int | None = None,
         max_alarms: float | None = None,
         n_periods: float | None = None,
+        costs: Sequence[Sequence[float]] | None = None,
+        reject: float | None = None,
+        min_answered: float | None = None,
+        one_vs_rest: bool | None = None,
         prevalence: float | None = None,
         trial: int | None = None,
     ) -> Decision:
@@ -321,6 +319,11 @@ class Study:
             top_k: Most rows to mark.
             max_alarms: Most rows to mark in a period; with `n_periods`.
             n_periods: Periods that the rows that choose span.
+            costs: Several classes: what each action costs in each class, `costs[actual][action]` in the order of
+                `task.classes`.
+            reject: Several classes: what a row without an answer costs; such rows are predicted as None.
+            min_answered: Several classes: least share of the rows to answer.
+            one_vs_rest: Several classes: a cut-off for each class in place of one power of the prior.
             prevalence: Share of positives where the decision will be used, if it is another one than here.
             trial: One trial to decide for; the ensemble unless given.
 
@@ -336,6 +339,10 @@ class Study:
             top_k=top_k,
             max_alarms=max_alarms,
             n_periods=n_periods,
+            costs=None if costs is None else tuple(tuple(map(float, row)) for row in costs),
+            reject=reject,
+            min_answered=min_answered,
+            one_vs_rest=one_vs_rest,
         )
         output, y = self.validation(trial)
         decision = decide(self.task, output, y, goal=goal, groups=self._groups, prevalence=prevalence, seed=self._seed)
@@ -366,7 +373,7 @@ class Study:
             decision=decision or self.decide(trial=trial),
             networks=tuple(Trained.from_bytes(self.store.model(run)) for run in members),
             weights=tuple(members.values()),
-            versions=library_versions(),
+            versions=versions(),
         )
         predictor.check_parity(pd.DataFrame(self._spec["probe"]), self.validation(trial)[0])
         return predictor
@@ -378,5 +385,4 @@ def list_studies(storage: str = STORAGE) -> pd.DataFrame:
     Raises:
         StorageError: There is no such storage.
     """
-    refuse_missing(storage)
-    return Store(storage).studies()
+    return Store.existing(storage).studies()

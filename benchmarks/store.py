@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert
 
 from automl_nn.search.claims import Worker
 from automl_nn.search.records import EpochRow, Outcome
-from automl_nn.search.schema import Epoch, Run
+from automl_nn.search.schema import EpochTable, RunTable
 from automl_nn.search.store import Store
 from automl_nn.search.trial_rows import PARAMS, TRIALS
 
@@ -24,7 +24,7 @@ KNOBS = [f"knob_{i}" for i in range(15)]
 CONFIG = {"train": dict.fromkeys(KNOBS, 0.5)}
 METRICS = {part: {f"metric_{i}": 0.5 for i in range(6)} for part in ("train", "val")}
 OUTPUT = np.zeros((1_000, 1), dtype=np.float32)
-FLOATS = [column.name for column in Epoch.__table__.columns if column.type.python_type is float]
+FLOATS = [column.name for column in EpochTable.__table__.columns if column.type.python_type is float]
 EPOCH = dict.fromkeys(FLOATS, 0.5)
 
 seconds: dict[str, list[float]] = defaultdict(list)
@@ -99,12 +99,14 @@ def fill(connection: Connection, study_id: int) -> None:
     run = {"study_id": study_id, "state": "complete", "host": "", "pid": 0, "process_started": 0.0, "lease": 0.0}
     run |= {"attempt": 1, "token": "", "started": now, "config": CONFIG, "score": 0.5, "seconds": 1.0}
     runs = [run | {"slot": i, "number": i, "trial_id": trial_id} for i, trial_id in enumerate(trial_ids)]
-    run_ids = connection.scalars(insert(Run).returning(Run.id), runs).all()
+    run_ids = connection.scalars(insert(RunTable).returning(RunTable.id), runs).all()
     knob = {"param_value": 0.5, "distribution_json": optuna.distributions.distribution_to_json(DISTRIBUTION)}
     knobs = [knob | {"trial_id": trial_id, "param_name": name} for trial_id in trial_ids for name in KNOBS]
     connection.execute(insert(PARAMS), knobs)
     epoch = EPOCH | {"metrics": METRICS, "skipped": 0}
-    connection.execute(insert(Epoch), [epoch | {"run_id": i, "number": n} for i in run_ids for n in range(N_REPORTS)])
+    connection.execute(
+        insert(EpochTable), [epoch | {"run_id": i, "number": n} for i in run_ids for n in range(N_REPORTS)]
+    )
 
 
 DISTRIBUTION = optuna.distributions.FloatDistribution(0.0, 1.0)

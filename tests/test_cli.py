@@ -11,6 +11,7 @@ from automl_nn.cli import main
 from automl_nn.errors import BudgetError, NoTrialError
 from automl_nn.search.events import EpochEnded, TrialEnded, TrialStarted
 from automl_nn.search.problem import pose
+from automl_nn.search.urls import masked
 from automl_nn.search.workers import spare_workers
 from automl_nn.task.tasks import Binary
 
@@ -40,11 +41,13 @@ class FakeStudy:
     """A study that trains nothing and remembers what it was asked."""
 
     made = None
+    state = "complete"
+    storage_shown = None
     stop: BaseException | None = None
 
     def __init__(self, data, target, **options):
         self.data, self.target, self.options = data, target, options
-        self.name, self.storage = options["name"], options["storage"]
+        self.name, self.storage = options["name"], self.storage_shown or options["storage"]
         self.task, self.best_number, self.best_score = Binary(("y",), "roc_auc"), 1, 0.9
         self.problem = pose(load_iris(as_frame=True).frame, ["target"])
         self.findings, self.warnings = (), ["SELU with batch norm loses its point."]
@@ -61,7 +64,7 @@ class FakeStudy:
         yield TrialEnded(0, "complete", 0.7, None, 0, 0.7, 1, limits.get("n_trials"))
 
     def leaderboard(self):
-        columns = {"number": [1, 0], "state": "complete", "score": [0.9, 0.7], "train.batch_size": [64, 256]}
+        columns = {"number": [1, 0], "state": self.state, "score": [0.9, 0.7], "train.batch_size": [64, 256]}
         return pd.DataFrame(columns)
 
 
@@ -185,6 +188,18 @@ def test_the_next_line_names_another_storage_and_quotes_names(run, fake, table):
     out = run("tune", "rows.csv", "--target", "y", "-f", "json", *words)[1]
     line = "automl-nn decide 'my rows' --maximize f1 -o 'my rows.nn' --storage sqlite:///other.db"
     assert json.loads(out)["next"] == line
+
+
+def test_the_next_line_connects_in_the_same_way_without_the_password(run, fake, table):
+    fake.storage_shown = masked("postgresql://ann:secret@/studies?host=/run&port=5433")
+    line = json.loads(run("tune", "rows.csv", "--target", "y", "-f", "json")[1])["next"]
+    assert line.endswith("--storage 'postgresql://ann@/studies?host=%2Frun&port=5433'")
+
+
+def test_without_a_complete_trial_no_decision_is_proposed(run, fake, table):
+    fake.state = "pruned"
+    assert json.loads(run("tune", "rows.csv", "--target", "y", "-f", "json")[1])["next"] is None
+    assert "decide rows" not in run("tune", "rows.csv", "--target", "y")[1]
 
 
 def test_the_next_line_stands_alone_to_be_copied(run, fake, table):

@@ -10,7 +10,7 @@ from automl_nn.errors import BudgetError, DataError, NoTrialError, SpaceError, S
 from automl_nn.predict import Predictor
 from automl_nn.search.problem import Parting
 from automl_nn.space.ranges import Choice
-from automl_nn.study import Study
+from automl_nn.study import Study, list_studies
 
 QUICK = {"train.n_epochs": 3, "model.backbone.d_block": 16, "model.backbone.n_blocks": 1}
 CANCER = load_breast_cancer(as_frame=True).frame
@@ -163,6 +163,14 @@ def test_an_unknown_study_is_not_made(storage, tmp_path):
     with pytest.raises(StorageError, match="no database"):
         Study.load("study", storage=storage)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("read", [list_studies, lambda storage: Study.load("study", storage=storage)])
+def test_reading_makes_no_tables(read, storage, tmp_path):
+    (tmp_path / "studies.db").touch()
+    with pytest.raises(StorageError, match="holds no studies"):
+        read(storage)
+    assert (tmp_path / "studies.db").stat().st_size == 0
 
 
 def test_a_study_whose_trials_all_fail_says_why(storage):

@@ -17,6 +17,7 @@ def check(
     group: options.Group = None,
     time: options.Time = None,
     gap: options.Gap = None,
+    val_share: options.ValShare = None,
     seed: options.Seed = 0,
     form: options.Format = Format.table,
 ) -> None:
@@ -26,7 +27,8 @@ def check(
     from automl_nn.search.problem import pose
 
     roles = parse_roles(role or ())
-    asked = {"target": target, "kind": task, "metric": metric, "roles": roles, "group": group, "time": time, "gap": gap}
+    parts = {"group": group, "time": time, "gap": gap, "val_share": val_share}
+    asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
     given = gather(file, asked=asked)
     problem = pose(given.frame, given.target, **given.task, parting=given.parting, seed=seed)
     show(check_report(problem), form)

@@ -47,6 +47,25 @@ def decide(
     periods: Annotated[
         float | None, typer.Option("--periods", metavar="N", help="With --max-alarms: periods that the rows span.")
     ] = None,
+    cost_matrix: Annotated[
+        Path | None,
+        typer.Option(
+            "--cost-matrix",
+            metavar="FILE.csv",
+            help="Several classes: costs, a row for each class, a column an action.",
+        ),
+    ] = None,
+    reject: Annotated[
+        float | None,
+        typer.Option("--reject", metavar="COST", help="Several classes: what a row without an answer costs."),
+    ] = None,
+    min_answered: Annotated[
+        float | None,
+        typer.Option("--min-answered", metavar="SHARE", help="Several classes: least share of rows with an answer."),
+    ] = None,
+    one_vs_rest: Annotated[
+        bool, typer.Option("--one-vs-rest", help="Several classes: a cut-off for each class against the rest.")
+    ] = False,
     prevalence: Annotated[
         float | None,
         typer.Option("--prevalence", metavar="P", help="Share of positives where it will be used, if another one."),
@@ -102,11 +121,14 @@ def decide(
         "max_fpr": max_fpr,
         "top_k": top_k,
         "n_periods": periods,
+        "reject": reject,
+        "min_answered": min_answered,
+        "one_vs_rest": one_vs_rest or None,
     }
     columns = {"score": score, "label": label, "positive": positive, "weight": weight, "group": group}
     columns |= {"amount": amount, "time": time}
     if any(name is not None for name in columns.values()) or Path(study).is_file():
-        _refuse_study_options(trial, output)
+        _refuse_study_options(trial, output, cost_matrix)
         new = prevalence if unlabelled is None else unlabelled
         report = _of_file(
             Path(study), columns, wanted, max_alarms=max_alarms, compare=compare or [], prevalence=new, seed=seed
@@ -116,6 +138,7 @@ def decide(
             study,
             wanted,
             max_alarms=max_alarms,
+            cost_matrix=cost_matrix,
             compare=compare or [],
             prevalence=prevalence,
             trial=trial,
@@ -125,9 +148,11 @@ def decide(
     show(report, form)
 
 
-def _refuse_study_options(trial: int | None, output: Path | None) -> None:
+def _refuse_study_options(trial: int | None, output: Path | None, cost_matrix: Path | None) -> None:
     if trial is not None or output is not None:
         raise DecisionError("A file of scores has no trials and no model: leave --trial and --output out.")
+    if cost_matrix is not None:
+        raise DecisionError("A file of scores has one label, not several classes: give --cost fp=1,fn=50.")
 
 
 def _of_file(
@@ -170,6 +195,7 @@ def _of_study(
     wanted: dict[str, Any],
     *,
     max_alarms: str | None,
+    cost_matrix: Path | None,
     compare: list[str],
     prevalence: float | None,
     trial: int | None,
@@ -177,7 +203,7 @@ def _of_study(
     storage: str,
 ) -> dict[str, Any]:
     """The report on a study; every decision is stored."""
-    from automl_nn.cli.goals import parse_alarms, parse_goal
+    from automl_nn.cli.goals import parse_alarms, parse_goal, read_costs
     from automl_nn.review.decisions import compared, decision_report
     from automl_nn.study import Study
 
@@ -185,6 +211,8 @@ def _of_study(
     if max_alarms is not None:
         wanted["max_alarms"] = parse_alarms(max_alarms)[0]
     loaded = Study.load(name, storage=storage)
+    if cost_matrix is not None:
+        wanted["costs"] = read_costs(cost_matrix, loaded.task.classes)
     decision = loaded.decide(**wanted, prevalence=prevalence, trial=trial)
     first = decision_report(decision)
     weights = loaded.ensemble() if trial is None else {trial: 1.0}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, final
 import typer
 
 from automl_nn.cli import options
+from automl_nn.cli.parse import parse_seconds
 from automl_nn.errors import DataError, InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -56,12 +57,18 @@ class Outcome:
             f"Of {self.n_rows} patients whom no step above has seen, {self.n_positives} have a malignant tumour: the "
             f"model finds {self.found} of them ({self.found / self.n_positives:.1%}), misses {missed}, and raises "
             f"{self.alarms} alarms, {false} of them false.",
-            f"It raises an alarm from a probability of {self.threshold:.3g}, because a miss was said to be as bad as "
-            f"{MISS} false alarms: its errors here cost as much as {self.cost} false alarms, those at 0.5 would cost "
-            f"{self.cost_at_half}.",
+            f"A miss was said to be as bad as {MISS} false alarms, so it raises an alarm from a probability of "
+            f"{self.threshold:.3g}: its errors here cost as much as {self.cost} false alarms, "
+            f"{self._compared()}.",
             f"Its average precision on these patients is {self.average_precision:.3f}; guessing would have "
             f"{self.n_positives / self.n_rows:.3f}, and a perfect order 1.",
         ]
+
+    def _compared(self) -> str:
+        """The cost beside that of the usual threshold."""
+        if self.cost == self.cost_at_half:
+            return "just as those at the usual 0.5 would"
+        return f"{'more' if self.cost > self.cost_at_half else 'less'} than the {self.cost_at_half} of the usual 0.5"
 
 
 def demo(
@@ -77,6 +84,7 @@ def demo(
     """Go the whole way on a real table: check, tune, decide, predict. It takes about two minutes."""
     if kind not in DEMOS:
         raise InputError(f"Unknown demo {kind!r}. {did_you_mean(kind, DEMOS)}")
+    parse_seconds(timeout)
     _make(folder)
     DEMOS[kind](_runner(context), folder, timeout=timeout, seed=seed)
 

@@ -19,20 +19,24 @@ def show_study(study: "Study", form: Format) -> None:
     """Write how a study stands and the line that comes next."""
     from automl_nn.review.tables import study_report
 
-    report = study_report(study.name, study.leaderboard(), task=study.task)
+    trials = study.leaderboard()
+    report = study_report(study.name, trials, task=study.task)
     report |= {"storage": study.storage}
+    line = next_line(study) if (trials["state"] == "complete").any() else None
     if form is Format.json:
-        show({**report, "next": next_line(study)}, form)
+        show({**report, "next": line}, form)
         return
     show(report, form)
-    typer.echo(f"\nnext: {next_line(study)}")  # outside of the table, which would break a line that is to be copied
+    # outside of the table, which would break a line that is to be copied
+    typer.echo(f"\nnext: {line or 'nothing to decide on yet, since no trial is complete: tune on.'}")
 
 
 def next_line(study: "Study") -> str:
-    """The command that decides on a study and writes the model.
+    """The command that decides on a study with a complete trial and writes the model.
 
-    Its storage has no password; who needs one knows where to put it.
+    Its storage has no password: PostgreSQL takes one from PGPASSWORD or its password file.
     """
     goal = GOALS.get(study.task.kind)
     words = ["automl-nn", "decide", study.name, *(["--maximize", goal] if goal else []), "-o", f"{study.name}.nn"]
-    return shlex.join(words if study.storage == STORAGE else [*words, "--storage", study.storage])
+    storage = study.storage.replace(":***@", "@")
+    return shlex.join(words if storage == STORAGE else [*words, "--storage", storage])

@@ -1,5 +1,7 @@
 """From options to goals: what a decision is for, and what it is compared with."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from automl_nn.cli.parse import parse_cost
@@ -58,6 +60,35 @@ def parse_goal(text: str) -> Goal:
     if costs:
         values["cost"] = parse_cost(",".join(costs))
     return Goal(**values)
+
+
+def read_costs(path: Path, classes: Sequence[object]) -> tuple[tuple[float, ...], ...]:
+    """The cost matrix of a file, in the order of the classes.
+
+    The first column names the actual class of each row, the header the action of each other column.
+
+    Args:
+        path: A table such as a CSV file.
+        classes: Names of the task's classes.
+
+    Raises:
+        InputError: The file cannot be read, a class is absent, or a cost is no number.
+    """
+    from automl_nn.data.read import read_frame
+
+    frame, names = read_frame(path), [str(name) for name in classes]
+    table = frame.set_axis(frame.iloc[:, 0].astype(str), axis=0).iloc[:, 1:]
+    for words, found in (("row", list(map(str, table.index))), ("column", list(map(str, table.columns)))):
+        if sorted(found) != sorted(names):
+            raise DecisionError(
+                f"{str(path)!r} must have one {words} for each of the classes {', '.join(names)}, but it has "
+                f"{', '.join(found)}."
+            )
+    table.columns = table.columns.astype(str)
+    try:
+        return tuple(map(tuple, table.loc[names, names].to_numpy(dtype=float).tolist()))
+    except (TypeError, ValueError) as error:
+        raise DecisionError(f"A cost in {str(path)!r} is no number ({error}): correct it.") from error
 
 
 def _number(name: str, value: str) -> float:

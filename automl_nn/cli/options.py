@@ -6,9 +6,7 @@ from typing import Annotated
 import typer
 
 from automl_nn.cli import output
-
-STORAGE = "sqlite:///automl_nn.db"
-"""Where studies are kept unless told otherwise: a file in the working folder."""
+from automl_nn.search.defaults import STORAGE as STORAGE
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, or a study file (.py).")]
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
@@ -46,6 +44,12 @@ Gap = Annotated[
     str | None,
     typer.Option(
         "--gap", metavar="N|7D", help="With --time: least distance between the parts, a number or a duration."
+    ),
+]
+ValShare = Annotated[
+    float | None,
+    typer.Option(
+        "--val-share", metavar="SHARE", help="Share of the rows that choose between trials; 0.2 unless given."
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same numbers.")]

@@ -14,12 +14,10 @@ from automl_nn.cli.following import show_study
 from automl_nn.cli.output import Format
 from automl_nn.cli.parse import parse_roles, parse_seconds, parse_settings
 from automl_nn.review.words import number
+from automl_nn.search.defaults import TIMEOUT
 
 if TYPE_CHECKING:
     from automl_nn.study import Study
-
-DEFAULT_TIMEOUT = 600.0
-"""Seconds that a search takes if it is given no limit."""
 
 
 def tune(
@@ -52,6 +50,7 @@ def tune(
     group: options.Group = None,
     time: options.Time = None,
     gap: options.Gap = None,
+    val_share: options.ValShare = None,
     n_workers: Annotated[
         int | None,
         typer.Option(
@@ -72,7 +71,8 @@ def tune(
     from automl_nn.cli.given import gather
     from automl_nn.study import Study
 
-    asked = {"target": target, "kind": task, "metric": metric, "roles": roles, "group": group, "time": time, "gap": gap}
+    parts = {"group": group, "time": time, "gap": gap, "val_share": val_share}
+    asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
     given = gather(file, asked=asked, settings=knobs)
     question = {"task" if key == "kind" else key: value for key, value in given.task.items()}
     study = Study(
@@ -104,7 +104,7 @@ def _limits(limits: Mapping[str, Any]) -> dict[str, Any]:
     if "timeout" in known:
         known["timeout"] = parse_seconds(str(known["timeout"]))
     if "timeout" not in known and "n_trials" not in known:
-        known["timeout"] = DEFAULT_TIMEOUT
+        known["timeout"] = TIMEOUT
     return known
 
 

@@ -2,13 +2,16 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from automl_nn.decide.calibrate import Calibration, fit_calibration
-from automl_nn.decide.decision import AsIs, Cuts, Decision, Offsets, labelled
+from automl_nn.decide.decision import AsIs, Costs, Cuts, Decision, Offsets, labelled
+from automl_nn.decide.expected import choose_by_cost
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.labels import Question, choose_cuts, judged, shifted
 from automl_nn.decide.offsets import CLASS_UTILITIES, choose_offsets
+from automl_nn.decide.one_vs_rest import choose_one_vs_rest
+from automl_nn.decide.utilities import Array
 from automl_nn.errors import DecisionError, did_you_mean
 from automl_nn.task.base import Task
 
@@ -34,7 +37,7 @@ def decide(
     """Choose what to do with a network's outputs, from rows that it was not trained on.
 
     A label gets a threshold; labels with fewer than 5 positives or negatives take the threshold of all labels together.
-    Classes get offsets, regression is left as it is.
+    Classes get offsets, a cut-off each, or the action of the least expected cost; regression is left as it is.
 
     Args:
         task: What the outputs mean.
@@ -69,15 +72,37 @@ def decide(
     chosen = goal or DEFAULT_GOALS[task.kind]
     if task.family == "classes":
         _check_for_classes(task, chosen)
+    elif chosen.for_classes:
+        raise DecisionError(f"{chosen.describe()!r} is a goal of several classes, but this is a {task.kind} task.")
     calibration = fit_calibration(outputs, targets, family=task.family)
+    question = Question(chosen, groups=groups, prevalence=prevalence, seed=seed)
     calibrated = calibration.apply(outputs)
     if task.family == "labels":
-        question = Question(chosen, groups=groups, prevalence=prevalence, seed=seed)
         cuts = judged(choose_cuts(task.targets, calibrated, targets, question), calibration, outputs, targets)
-        return shifted(Cuts(task.kind, chosen, calibration, cuts), targets, prevalence)
+        return shifted(Cuts(task.kind, chosen, calibration, cuts), calibrated, targets, prevalence)
+    if chosen.one_vs_rest:
+        return choose_one_vs_rest(task.classes, calibration, outputs, targets, question)
+    if chosen.costs is not None or chosen.may_reject:
+        return _by_cost(task.kind, calibration, outputs, targets, question)
     scores, actual = labelled(log_softmax(calibrated, axis=1), targets)
     utility = str(chosen.maximize)
     return Offsets(task.kind, chosen, calibration, choose_offsets(scores, actual, utility=utility, seed=seed))
+
+
+def _by_cost(kind: str, calibration: Calibration, outputs: Array, targets: Array, question: Question) -> Costs:
+    probability, actual = labelled(softmax(calibration.apply(outputs), axis=1), targets)
+    groups = None if question.groups is None else labelled(np.asarray(question.groups)[:, None], targets)[0][:, 0]
+    goal = question.goal
+    choice = choose_by_cost(
+        probability,
+        actual,
+        costs=goal.costs,
+        reject=goal.reject,
+        min_answered=goal.min_answered,
+        groups=groups,
+        seed=question.seed,
+    )
+    return Costs(kind, goal, calibration, choice)
 
 
 def _as_is(task: Task, d_out: int, goal: Goal | None) -> AsIs:
@@ -90,9 +115,12 @@ def _check_for_classes(task: Task, goal: Goal) -> None:
     known = ("accuracy",) if task.kind == "soft" else tuple(CLASS_UTILITIES)
     if goal.cost or goal.constraints:
         raise DecisionError(
-            f"A {task.kind} task has no costs and constraints yet, so {goal.describe()!r} cannot be a goal."
+            f"A {task.kind} task has no fp, fn and no constraints, so {goal.describe()!r} cannot be a goal: give "
+            "costs[actual][action], or a utility."
         )
-    if goal.maximize not in known:
+    if goal.for_classes and task.kind == "soft":
+        raise DecisionError(f"Soft labels have no {goal.describe()!r} yet: maximize accuracy.")
+    if goal.maximize not in (known if not goal.for_classes else (None, *known)):
         raise DecisionError(
             f"A {task.kind} task cannot maximize {goal.maximize!r}. {did_you_mean(str(goal.maximize), known)}"
         )

@@ -8,10 +8,11 @@ from typing import Any, ClassVar, final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, log_softmax, logsumexp, softmax
 
 from automl_nn.decide.calibrate import Calibration
 from automl_nn.decide.cells import evenly, tally
+from automl_nn.decide.expected import CostChoice, choose_by_cost
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.offsets import STRENGTHS, OffsetChoice, tally_classes
 from automl_nn.decide.utilities import UTILITIES, Array
@@ -32,6 +33,7 @@ class Decision(ABC):
     """
 
     family: ClassVar[str]
+    may_reject: ClassVar[bool] = False
 
     kind: str
     goal: Goal | None
@@ -45,7 +47,8 @@ class Decision(ABC):
             output: Network outputs, free of the loss's own shift, (n_rows, d_out).
 
         Returns:
-            {0, 1}, (n_rows,) for a binary task and (n_rows, n_labels) for several labels; the class index, (n_rows,);
+            {0, 1}, (n_rows,) for a binary task and (n_rows, n_labels) for several labels; the class index, (n_rows,),
+            -1 where a decision that `may_reject` gives no answer;
             or the outputs as they are, (n_rows, n_targets); the task reads them in the target's unit.
 
         Raises:
@@ -93,6 +96,10 @@ class Decision(ABC):
             calibration = Calibration.from_json(values["calibration"])
             if values["family"] == Cuts.family:
                 return Cuts(values["kind"], goal, calibration, tuple(map(Cut.from_json, values["cuts"])))
+            if values["family"] == Costs.family:
+                return Costs(values["kind"], goal, calibration, CostChoice.from_json(values["choice"]))
+            if values["family"] == OneVsRest.family:
+                return OneVsRest._from_json(values, goal, calibration)
             if values["family"] == Offsets.family:
                 return Offsets(values["kind"], goal, calibration, OffsetChoice.from_json(values["choice"]))
             return AsIs(values["kind"], goal, calibration)
@@ -123,7 +130,7 @@ class Cut:
         optimism: By how much the choice flatters itself on those rows.
         rule: The rule that chose.
         metrics: Metrics and confusion counts at the threshold.
-        metrics_at_half: The same at the calibrated probability 0.5.
+        metrics_at_half: The same at the calibrated probability 0.5, of the base rate that the decision is for.
         n_rows: Labelled rows.
         n_positives: Positive rows among them.
         warnings: What to know before trusting it.
@@ -190,21 +197,24 @@ class Cuts(Decision):
 
     def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
         logits, targets = self._calibrated(output), np.asarray(y, dtype=np.float64)
-        curves = [self._curve(cut, logits[:, j], targets[:, j]) for j, cut in enumerate(self.cuts)]
-        return pd.concat(curves, ignore_index=True)
+        return _curves(self.cuts, logits, targets, goal=self.goal)
 
-    def _curve(self, cut: Cut, logit: Array, y: Array) -> pd.DataFrame:
-        rows = ~np.isnan(y)
-        if self.goal is None or not rows.any():
-            raise DecisionError(f"The curve of {cut.label!r} needs a goal and labelled rows.")
-        cells = tally(logit[rows], y[rows], np.ones(rows.sum()))
-        cells = cells.take(evenly(np.arange(cells.n_cuts), N_CURVE))
-        counts = cells.counts()
-        named = {name: UTILITIES[name].of(*counts) for name in ("precision", "recall")}
-        columns = (
-            {"threshold": expit(cells.cuts), "logit": cells.cuts} | named | {"utility": self.goal.utility.of(*counts)}
-        )
-        return pd.DataFrame({"label": cut.label, **columns})
+
+def _curves(cuts: tuple[Cut, ...], logits: Array, y: Array, *, goal: Goal | None) -> pd.DataFrame:
+    curves = [_curve(cut.label, logits[:, j], y[:, j], goal) for j, cut in enumerate(cuts)]
+    return pd.concat(curves, ignore_index=True)
+
+
+def _curve(label: str, logit: Array, y: Array, goal: Goal | None) -> pd.DataFrame:
+    rows = ~np.isnan(y)
+    if goal is None or not rows.any():
+        raise DecisionError(f"The curve of {label!r} needs a goal and labelled rows.")
+    cells = tally(logit[rows], y[rows], np.ones(rows.sum()))
+    cells = cells.take(evenly(np.arange(cells.n_cuts), N_CURVE))
+    counts = cells.counts()
+    named = {name: UTILITIES[name].of(*counts) for name in ("precision", "recall")}
+    columns = {"threshold": expit(cells.cuts), "logit": cells.cuts} | named | {"utility": goal.utility.of(*counts)}
+    return pd.DataFrame({"label": label, **columns})
 
 
 @final
@@ -243,6 +253,99 @@ class Offsets(Decision):
 
 @final
 @dataclass(frozen=True)
+class OneVsRest(Decision):
+    """The class that exceeds its cut-off most, in log-odds against all other classes.
+
+    Args:
+        cuts: The cut-off of each class.
+        utility: Worth to expect on new rows: the worth on these rows less `optimism`.
+        optimism: Mean optimism of the cut-offs.
+        metrics: Every utility of `CLASS_UTILITIES` on these rows.
+        metrics_at_argmax: The same without cut-offs.
+        warnings: What to know before trusting it.
+    """
+
+    family: ClassVar[str] = "one_vs_rest"
+
+    cuts: tuple[Cut, ...]
+    utility: float
+    optimism: float
+    metrics: Mapping[str, float]
+    metrics_at_argmax: Mapping[str, float]
+    warnings: tuple[str, ...]
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The calibrated probability that each class is measured by."""
+        return tuple(cut.threshold for cut in self.cuts)
+
+    def apply(self, output: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        logits = odds_against_rest(self._calibrated(output))
+        action: npt.NDArray[np.int64] = (logits - [cut.logit for cut in self.cuts]).argmax(axis=1)
+        return action
+
+    def probability(self, output: npt.ArrayLike) -> Array:
+        probability: Array = softmax(self._calibrated(output), axis=1)
+        return probability
+
+    def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
+        """As for `Decision`, of each class against the rest."""
+        logits, actual = labelled(odds_against_rest(self._calibrated(output)), y)
+        rest = (actual[:, None] == np.arange(len(self.cuts))).astype(np.float64)
+        return _curves(self.cuts, logits, rest, goal=self.goal)
+
+    @staticmethod
+    def _from_json(values: Mapping[str, Any], goal: Goal | None, calibration: Calibration) -> "OneVsRest":
+        names = ("utility", "optimism", "metrics", "metrics_at_argmax")
+        cuts, warnings = tuple(map(Cut.from_json, values["cuts"])), tuple(values["warnings"])
+        own = {name: values[name] for name in names}
+        return OneVsRest(values["kind"], goal, calibration, cuts=cuts, warnings=warnings, **own)
+
+
+@final
+@dataclass(frozen=True)
+class Costs(Decision):
+    """The class of the least expected cost, or no answer where that cost is too high."""
+
+    family: ClassVar[str] = "costs"
+    may_reject: ClassVar[bool] = True
+
+    choice: CostChoice
+
+    @property
+    def utility(self) -> float:
+        """Minus the mean cost of a row."""
+        return self.choice.utility
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before trusting it."""
+        return self.choice.warnings
+
+    def apply(self, output: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        return self.choice.act(self.probability(output))
+
+    def probability(self, output: npt.ArrayLike) -> Array:
+        probability: Array = softmax(self._calibrated(output), axis=1)
+        return probability
+
+    def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
+        """What other shares of answered rows would give: `answered`, `limit`, `accuracy`, `mean_cost`, `utility`."""
+        probability, actual = labelled(self.probability(output), y)
+        costs, reject = self.choice.costs, self.choice.reject
+        shares = np.linspace(0.05, 1.0, 20)
+        choices = [choose_by_cost(probability, actual, costs=costs, min_answered=share) for share in shares]
+        rows = [
+            {"limit": choice.limit, **{name: choice.metrics[name] for name in ("answered", "accuracy", "mean_cost")}}
+            for choice in choices
+        ]
+        table = pd.DataFrame(rows)
+        worth = table["answered"] * table["mean_cost"] + (1 - table["answered"]) * (reject or 0.0)
+        return table.assign(utility=-(table["mean_cost"] if reject is None else worth))
+
+
+@final
+@dataclass(frozen=True)
 class AsIs(Decision):
     """Nothing to decide: the values are the action."""
 
@@ -266,6 +369,21 @@ class AsIs(Decision):
 
     def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
         raise DecisionError(f"A {self.kind} task has no threshold, so there is no curve.")
+
+
+def odds_against_rest(output: Array) -> Array:
+    """Log-odds of each class against all others together, (n_rows, n_classes).
+
+    Args:
+        output: Calibrated outputs, (n_rows, n_classes).
+
+    Example:
+        >>> odds_against_rest(np.log([[0.5, 0.25, 0.25]])).round(6).tolist()
+        [[0.0, -1.098612, -1.098612]]
+    """
+    rest = [logsumexp(np.delete(output, j, axis=1), axis=1) for j in range(output.shape[1])]
+    odds: Array = output - np.stack(rest, axis=1)
+    return odds
 
 
 def labelled(scores: Array, y: npt.ArrayLike) -> tuple[Array, npt.NDArray[np.int64]]:

@@ -27,6 +27,12 @@ class Goal:
         max_fpr: Largest share of the negatives that may be marked, in (0, 1].
         max_alarms: Largest number of marked rows in a period, such as a day.
         n_periods: Periods that the rows span from which the decision is taken; with `max_alarms`.
+        costs: For several classes: `costs[actual][action]`, in one unit, in the order of the task's classes; instead of
+            `maximize`.
+        reject: For several classes: what a row without an answer costs, in the unit of `costs`; an error costs 1 under
+            `accuracy`.
+        min_answered: For several classes: least share of the rows to answer, in (0, 1].
+        one_vs_rest: For several classes: a cut-off for each class against the rest, instead of a power of the prior.
 
     Raises:
         DecisionError: A value is impossible, or they contradict each other.
@@ -44,17 +50,27 @@ class Goal:
     max_fpr: float | None = None
     max_alarms: float | None = None
     n_periods: float | None = None
+    costs: tuple[tuple[float, ...], ...] | None = None
+    reject: float | None = None
+    min_answered: float | None = None
+    one_vs_rest: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.maximize is not None and self.cost is not None:
-            raise DecisionError(f"maximize={self.maximize!r} and cost={self.cost} are two goals: give one of them.")
+        wanted = {"maximize": self.maximize, "cost": self.cost, "costs": self.costs}
+        goals = [f"{name}={value!r}" for name, value in wanted.items() if value is not None]
+        if len(goals) > 1:
+            raise DecisionError(f"{' and '.join(goals)} are two goals: give one of them.")
         _check_cost(self.cost)
+        _check_costs(self.costs)
+        _check_reject(self.reject)
+        _check_share("min_answered", self.min_answered)
         _check_share("min_precision", self.min_precision)
         _check_share("min_recall", self.min_recall)
         _check_share("max_fpr", self.max_fpr)
         _check_top_k(self.top_k)
         _check_alarms(self.max_alarms, self.n_periods)
-        if self.maximize is None and self.cost is None and not self.constraints:
+        self._check_for_classes()
+        if not goals and not self.constraints and not self.for_classes:
             raise DecisionError("The goal is empty: give a utility to maximize, costs, or a constraint.")
         if self.maximize is not None:
             self._check_maximize(utility_named(self.maximize))
@@ -64,6 +80,33 @@ class Goal:
         if brakes and all(getattr(self, brake) is None for brake in brakes):
             rows = "a single row" if utility.name == "precision" else "every row"
             raise DecisionError(f"Maximizing {utility.name} alone marks {rows}: add {' or '.join(brakes)}.")
+
+    def _check_for_classes(self) -> None:
+        if self.for_classes and (self.cost is not None or self.constraints):
+            raise DecisionError(
+                "costs, reject, min_answered and one_vs_rest are for several classes, which have no fp, fn and no "
+                "constraints: leave one of the two out."
+            )
+        if self.one_vs_rest and (self.maximize in (None, "accuracy") or self.may_reject):
+            raise DecisionError(
+                "one_vs_rest needs a utility other than accuracy, such as maximize='f1', and it answers every row: "
+                "correct that, or give costs instead."
+            )
+        if self.may_reject and self.maximize not in (None, "accuracy"):
+            raise DecisionError(
+                f"Rows are left without an answer by their expected cost, so maximize={self.maximize!r} does not go "
+                "with reject and min_answered: give costs, or maximize accuracy."
+            )
+
+    @property
+    def may_reject(self) -> bool:
+        """Whether rows may be left without an answer."""
+        return self.reject is not None or self.min_answered is not None
+
+    @property
+    def for_classes(self) -> bool:
+        """Whether it says what only several classes have."""
+        return self.costs is not None or self.may_reject or bool(self.one_vs_rest)
 
     @property
     def constraints(self) -> Constraints:
@@ -79,7 +122,13 @@ class Goal:
 
     @property
     def utility(self) -> Utility:
-        """What to maximize between cut-offs of one label."""
+        """What to maximize between cut-offs of one label.
+
+        Raises:
+            DecisionError: The goal is one of several classes.
+        """
+        if self.costs is not None or self.may_reject:
+            raise DecisionError(f"{self.describe()!r} is a goal of several classes: for one label give cost=(fp, fn).")
         if self.cost is not None:
             fp, fn, tp, tn = (*self.cost, 0.0, 0.0)[:4]
             return cost(fp=fp, fn=fn, tp=tp, tn=tn)
@@ -94,8 +143,19 @@ class Goal:
 
     def describe(self) -> str:
         """The goal in words."""
+        if self.for_classes:
+            return self._describe_for_classes()
         kept = self.constraints.describe()
         return f"{self.utility.name} with {kept}" if kept else self.utility.name
+
+    def _describe_for_classes(self) -> str:
+        named = self.maximize or "accuracy" if self.costs is None else f"cost matrix of {len(self.costs)} classes"
+        ways = {
+            "no answer at {:g}": self.reject,
+            "at least {:.4g} of the rows answered": self.min_answered,
+            "one cut-off a class": self.one_vs_rest or None,
+        }
+        return ", ".join([named, *(words.format(value) for words, value in ways.items() if value is not None)])
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
@@ -121,7 +181,9 @@ class Goal:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Goal":
         """Read what `to_json` wrote."""
-        return Goal(**{**values, "cost": tuple(values["cost"]) if values.get("cost") else None})
+        cost, costs = values.get("cost"), values.get("costs")
+        tuples = {"cost": tuple(cost) if cost else None, "costs": tuple(map(tuple, costs)) if costs else None}
+        return Goal(**{**values, **tuples})
 
 
 _BRAKES = {
@@ -141,6 +203,30 @@ def _check_cost(cost: tuple[float, ...] | None) -> None:
     if fp < tn or fn < tp or (fp, fn) == (tn, tp):
         raise DecisionError(
             f"cost = {cost} is not possible: an error must cost as much as the right action or more, and not both 0."
+        )
+
+
+def _check_costs(costs: tuple[tuple[float, ...], ...] | None) -> None:
+    if costs is None:
+        return
+    if len(costs) < 2 or any(len(row) != len(costs) for row in costs):
+        raise DecisionError(
+            f"A cost matrix of rows of {sorted({len(row) for row in costs})} is not square: give one "
+            "row for each actual class and one column for each action."
+        )
+    if not all(math.isfinite(price) and price >= 0 for row in costs for price in row):
+        raise DecisionError("A cost of the matrix is negative or not finite: give costs of 0 or more.")
+    if any(row[i] > min(row) for i, row in enumerate(costs)) or all(min(row) == max(row) for row in costs):
+        raise DecisionError(
+            "In a cost matrix an error must cost as much as the right action or more, and not all the "
+            "same: the diagonal holds the right actions."
+        )
+
+
+def _check_reject(reject: float | None) -> None:
+    if reject is not None and not (math.isfinite(reject) and reject >= 0):
+        raise DecisionError(
+            f"reject = {reject:g} is not possible: give the cost of a row without an answer, 0 or more."
         )
 
 

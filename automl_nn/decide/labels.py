@@ -108,11 +108,12 @@ def judged(cuts: Sequence[Cut], calibration: Calibration, outputs: Array, target
     return tuple(replace(cut, reliability=quality(table)) for cut, table in zip(cuts, tables, strict=True))
 
 
-def shifted(decision: Cuts, y: Array, prevalence: float | None) -> Cuts:
+def shifted(decision: Cuts, calibrated: Array, y: Array, prevalence: float | None) -> Cuts:
     """A binary decision whose probabilities and threshold are those of another base rate; the actions stay.
 
     Args:
         decision: Chosen for that base rate, in probabilities of the rows at hand.
+        calibrated: Outputs as that decision's probabilities are, in logits, (n_rows, 1).
         y: Labels in {0, 1}, NaN where missing, (n_rows, 1).
         prevalence: Share of positives there; None leaves everything.
     """
@@ -120,7 +121,9 @@ def shifted(decision: Cuts, y: Array, prevalence: float | None) -> Cuts:
         return decision
     calibration = shift_calibration(decision.calibration, before=float(np.nanmean(y)), after=prevalence)
     more = calibration.intercept[0] - decision.calibration.intercept[0]
-    return replace(decision, calibration=calibration, cuts=tuple(_moved(cut, more) for cut in decision.cuts))
+    half = metrics(_counts_at(-more, calibrated[:, 0], y[:, 0]))
+    cuts = tuple(replace(_moved(cut, more), metrics_at_half=half) for cut in decision.cuts)
+    return replace(decision, calibration=calibration, cuts=cuts)
 
 
 def _moved(cut: Cut, more: float) -> Cut:

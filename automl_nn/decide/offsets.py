@@ -136,7 +136,7 @@ def choose_offsets(
         metrics={name: float(values[0, chosen]) for name, values in worth.items()},
         metrics_at_argmax={name: float(values[0, 0]) for name, values in worth.items()},
         n_rows=len(actual),
-        warnings=tuple(_warnings(np.bincount(actual, minlength=scores.shape[1]))),
+        warnings=warn_of_rare(np.bincount(actual, minlength=scores.shape[1])),
     )
 
 
@@ -184,9 +184,15 @@ def _log_prior(actual: npt.NDArray[np.int64], n_classes: int) -> Array:
     return log_prior
 
 
-def _warnings(rows_of_class: npt.NDArray[np.int64]) -> list[str]:
-    few = [f"{i} ({n} rows)" for i, n in enumerate(rows_of_class) if n < FEW_ROWS]
-    return [f"Fewer than {FEW_ROWS} rows of class {', '.join(few)}: the decision is uncertain there."] if few else []
+def warn_of_rare(rows_of_class: npt.ArrayLike) -> tuple[str, ...]:
+    """A warning of the classes with few rows, if there are any.
+
+    Example:
+        >>> warn_of_rare([50, 3])
+        ('Fewer than 20 rows of class 1 (3 rows): the decision is uncertain there.',)
+    """
+    few = [f"{i} ({n:g} rows)" for i, n in enumerate(np.asarray(rows_of_class)) if n < FEW_ROWS]
+    return (f"Fewer than {FEW_ROWS} rows of class {', '.join(few)}: the decision is uncertain there.",) if few else ()
 
 
 def _sample(

@@ -58,6 +58,8 @@ def decide_scores(
         >>> cut.interval[0] <= cut.threshold <= cut.interval[1]
         True
     """
+    if goal.for_classes:
+        raise DecisionError(f"{goal.describe()!r} is a goal of several classes, but these are the scores of one label.")
     p, t = np.asarray(scores, dtype=np.float64), np.asarray(y, dtype=np.float64)
     _check_probabilities(p, t)
     logits = logit_of(p)

@@ -257,7 +257,7 @@ def _choice(cells: Cells, sweep: Sweep, rule: str, *, resampled: Sweep) -> Thres
         n_rows=cells.weight,
         n_positives=float(cells.positives.sum()),
         grid_error=0.0,
-        warnings=tuple(_warnings(counts, missed, sweep.constraints)),
+        warnings=(*_warnings(counts, missed, sweep.constraints), *_warn_of_separation(sweep)),
     )
 
 
@@ -268,6 +268,16 @@ def _kept(sweep: Sweep, chosen: int, rule: str) -> tuple[int, str]:
         return chosen, rule
     allowed = np.flatnonzero(short == 0)
     return int(allowed[np.abs(allowed - chosen).argmin()]), f"{rule}, moved to keep the constraints"
+
+
+def _warn_of_separation(sweep: Sweep) -> list[str]:
+    """Where a cut-off parts the rows without an error, neither it nor its worth is known."""
+    if (sweep.counts.fp + sweep.counts.fn).min() > 0:
+        return []
+    return [
+        "A threshold parts these rows without an error: every one between the highest negative and the lowest positive "
+        "score is as good, and the utility's interval says nothing about errors to come; choose on more rows."
+    ]
 
 
 def _warnings(counts: Counts, missed: float, constraints: Constraints) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from automl_nn.decide.decision import Cut, Cuts, Decision, Offsets
+from automl_nn.decide.decision import Costs, Cut, Cuts, Decision, Offsets, OneVsRest
 
 Report = dict[str, Any]
 """Plain values, lists and dictionaries of them."""
@@ -18,6 +18,10 @@ def decision_report(decision: Decision) -> Report:
 def _chosen(decision: Decision) -> Report:
     if isinstance(decision, Offsets):
         return _offsets(decision)
+    if isinstance(decision, OneVsRest):
+        return _one_vs_rest(decision)
+    if isinstance(decision, Costs):
+        return _costs(decision)
     if not isinstance(decision, Cuts):
         return {"warnings": []}
     warnings = list(decision.warnings)
@@ -55,6 +59,32 @@ def _offsets(decision: Offsets) -> Report:
         "rule": choice.rule,
         "n_rows": choice.n_rows,
         "metrics": {"with_offsets": dict(choice.metrics), "at_argmax": dict(choice.metrics_at_argmax)},
+        "warnings": list(choice.warnings),
+    }
+
+
+def _one_vs_rest(decision: OneVsRest) -> Report:
+    return {
+        "utility": decision.utility,
+        "optimism": decision.optimism,
+        "rule": "one cut-off a class",
+        "classes": [{"class": cut.label, **cut_report(cut)} for cut in decision.cuts],
+        "metrics": {"with_cuts": dict(decision.metrics), "at_argmax": dict(decision.metrics_at_argmax)},
+        "warnings": list(decision.warnings),
+    }
+
+
+def _costs(decision: Costs) -> Report:
+    choice = decision.choice
+    return {
+        "costs": [list(row) for row in choice.costs],
+        "limit": choice.limit,
+        "reject": choice.reject,
+        "utility": choice.utility,
+        "utility_interval": list(choice.utility_interval),
+        "rule": choice.rule,
+        "n_rows": choice.n_rows,
+        "metrics": {"by_cost": dict(choice.metrics), "at_argmax": dict(choice.metrics_at_argmax)},
         "warnings": list(choice.warnings),
     }
 

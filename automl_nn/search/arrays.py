@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, select
 
 from automl_nn.errors import StorageError
-from automl_nn.search.schema import Prediction, Target
+from automl_nn.search.schema import PredictionTable, TargetTable
 from automl_nn.search.storage import upsert
 
 FLOATS = np.dtype("<f4")
@@ -33,7 +33,7 @@ def put_prediction(connection: Connection, run_id: int, *, part: str, output: np
     """Store the outputs `(n, d_out)` of a run for a part of the data."""
     array = np.asarray(output)
     values = {"run_id": run_id, "part": part, "shape": list(array.shape), "output": pack(array, FLOATS)}
-    connection.execute(upsert(connection, Prediction.__table__, "run_id", "part"), values)
+    connection.execute(upsert(connection, PredictionTable.__table__, "run_id", "part"), values)
 
 
 def prediction(connection: Connection, run_id: int, *, part: str) -> npt.NDArray[np.float32]:
@@ -42,7 +42,9 @@ def prediction(connection: Connection, run_id: int, *, part: str) -> npt.NDArray
     Raises:
         StorageError: There are none.
     """
-    found = connection.execute(select(Prediction).where(Prediction.run_id == run_id, Prediction.part == part)).first()
+    found = connection.execute(
+        select(PredictionTable).where(PredictionTable.run_id == run_id, PredictionTable.part == part)
+    ).first()
     if found is None:
         raise StorageError(f"Run {run_id} has no stored outputs for the part {part!r}: it did not finish.")
     return unpack(found.output, FLOATS).reshape(found.shape).astype(np.float32)
@@ -60,7 +62,7 @@ def put_targets(connection: Connection, study_id: int, *, part: str, row_ids: np
         "labels": pack(labels, FLOATS),
         "shape": list(labels.shape),
     }
-    connection.execute(upsert(connection, Target.__table__, "study_id", "part"), values)
+    connection.execute(upsert(connection, TargetTable.__table__, "study_id", "part"), values)
 
 
 def targets(
@@ -71,7 +73,9 @@ def targets(
     Raises:
         StorageError: There are none.
     """
-    found = connection.execute(select(Target).where(Target.study_id == study_id, Target.part == part)).first()
+    found = connection.execute(
+        select(TargetTable).where(TargetTable.study_id == study_id, TargetTable.part == part)
+    ).first()
     if found is None:
         raise StorageError(f"The study has no stored labels for the part {part!r}: it has not been tuned yet.")
     labels = unpack(found.labels, FLOATS).reshape(found.shape).astype(np.float32)

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Double, Executable, Row, bindparam, delete, e
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from automl_nn.search.schema import Epoch, Model, Prediction, Run, Spike, utc_now
+from automl_nn.search.schema import EpochTable, ModelTable, PredictionTable, RunTable, SpikeTable, utc_now
 from automl_nn.search.trial_rows import REPORTS, STUDIES, TRIALS
 
 LEASE_SECONDS = 120.0
@@ -113,14 +113,14 @@ def _now_in_postgresql(_element: Any, _compiler: Any, **_options: Any) -> str:
 
 
 _LEASE = _Now() + LEASE_SECONDS
-_OPEN = Run.state.in_(("free", "running"))
+_OPEN = RunTable.state.in_(("free", "running"))
 _HELD = (
-    Run.id == bindparam("run"),
-    Run.token == bindparam("held"),
-    Run.state == "running",
-    exists().where(TRIALS.c.trial_id == Run.trial_id, TRIALS.c.state == TrialState.RUNNING),
+    RunTable.id == bindparam("run"),
+    RunTable.token == bindparam("held"),
+    RunTable.state == "running",
+    exists().where(TRIALS.c.trial_id == RunTable.trial_id, TRIALS.c.state == TrialState.RUNNING),
 )
-_RENEW = update(Run).where(*_HELD).values(lease=_LEASE)
+_RENEW = update(RunTable).where(*_HELD).values(lease=_LEASE)
 
 
 def new_token() -> str:
@@ -135,7 +135,9 @@ def claim(connection: Connection, study_id: int, *, n_trials: int | None, worker
     """
     connection.execute(select(STUDIES.c.study_id).where(STUDIES.c.study_id == study_id).with_for_update())
     limit = 2**31 - 1 if n_trials is None else n_trials
-    had = connection.execute(select(Run).where(Run.study_id == study_id, Run.token == token, _OPEN)).first()
+    had = connection.execute(
+        select(RunTable).where(RunTable.study_id == study_id, RunTable.token == token, _OPEN)
+    ).first()
     if had is not None:
         return _claim(had)
     for run in _abandoned(connection, study_id, limit):
@@ -156,12 +158,12 @@ def renew(connection: Connection, claim: Claim) -> bool:
 
 def write(connection: Connection, claim: Claim, **values: Any) -> bool:
     """Change columns of the run; False if the claim is lost."""
-    return connection.execute(update(Run).where(*_HELD).values(**values), _holder(claim)).rowcount == 1
+    return connection.execute(update(RunTable).where(*_HELD).values(**values), _holder(claim)).rowcount == 1
 
 
 def was_ended(connection: Connection, claim: Claim, *, state: State) -> bool:
     """Whether this very claim ended so before: then a reply was lost, not the claim."""
-    row = connection.execute(select(Run.state, Run.token).where(Run.id == claim.run_id)).first()
+    row = connection.execute(select(RunTable.state, RunTable.token).where(RunTable.id == claim.run_id)).first()
     return row is not None and (row.state, row.token) == (state, claim.token)
 
 
@@ -171,16 +173,18 @@ def _holder(claim: Claim) -> dict[str, Any]:
 
 def release(connection: Connection, claim: Claim) -> bool:
     """Free the slot at once; the attempt does not count. False if the claim is lost."""
-    return write(connection, claim, state="free", attempt=Run.attempt - 1)
+    return write(connection, claim, state="free", attempt=RunTable.attempt - 1)
 
 
 def _abandoned(connection: Connection, study_id: int, limit: int) -> Iterator[Row[Any]]:
     """Runs without a living worker, in the order of their slots."""
     runs = (
-        select(*Run.__table__.columns, TRIALS.c.state.label("trial_state"), (Run.lease < _Now()).label("is_late"))
-        .join(TRIALS, TRIALS.c.trial_id == Run.trial_id)
-        .where(Run.study_id == study_id, Run.slot < limit, _OPEN)
-        .order_by(Run.slot)
+        select(
+            *RunTable.__table__.columns, TRIALS.c.state.label("trial_state"), (RunTable.lease < _Now()).label("is_late")
+        )
+        .join(TRIALS, TRIALS.c.trial_id == RunTable.trial_id)
+        .where(RunTable.study_id == study_id, RunTable.slot < limit, _OPEN)
+        .order_by(RunTable.slot)
     )
     found: Sequence[Row[Any]] = connection.execute(cast(Executable, runs)).all()
     for run in found:
@@ -195,7 +199,7 @@ def _is_gone(run: Row[Any]) -> bool:
 
 
 def _end(connection: Connection, run: Row[Any], *, failure: str, message: str) -> None:
-    ended = update(Run).where(Run.id == run.id).values(state="failed", failure=failure, message=message)
+    ended = update(RunTable).where(RunTable.id == run.id).values(state="failed", failure=failure, message=message)
     connection.execute(ended)
 
 
@@ -207,20 +211,23 @@ def _trial_fails(trial_id: int) -> Any:
 
 def _take_over(connection: Connection, run: Row[Any], *, worker: Worker, token: str) -> Claim:
     """Claim a run again: its trial keeps its parameters, what the earlier attempt reported is removed."""
-    for table in (Epoch, Spike, Prediction, Model):
+    for table in (EpochTable, SpikeTable, PredictionTable, ModelTable):
         connection.execute(delete(table).where(table.run_id == run.id))
     connection.execute(delete(REPORTS).where(REPORTS.c.trial_id == run.trial_id))
-    taken = update(Run).where(Run.id == run.id).values(attempt=run.attempt + 1, **_owned(worker, token))
-    return _claim(connection.execute(taken.returning(*Run.__table__.columns)).one())
+    taken = update(RunTable).where(RunTable.id == run.id).values(attempt=run.attempt + 1, **_owned(worker, token))
+    return _claim(connection.execute(taken.returning(*RunTable.__table__.columns)).one())
 
 
 def _take_new(connection: Connection, study_id: int, limit: int, *, worker: Worker, token: str) -> Claim | None:
-    slot = connection.scalar(select(func.coalesce(func.max(Run.slot) + 1, 0)).where(Run.study_id == study_id)) or 0
+    slot = (
+        connection.scalar(select(func.coalesce(func.max(RunTable.slot) + 1, 0)).where(RunTable.study_id == study_id))
+        or 0
+    )
     if slot >= limit:
         return None
     trial = _enqueued_trial(connection, study_id) or _new_trial(connection, study_id)
     run = {"study_id": study_id, "slot": slot, "trial_id": trial.trial_id, "number": trial.number, "attempt": 1}
-    made = insert(Run).values(**run, **_owned(worker, token)).returning(*Run.__table__.columns)
+    made = insert(RunTable).values(**run, **_owned(worker, token)).returning(*RunTable.__table__.columns)
     return _claim(connection.execute(made).one())
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from sqlalchemy import Connection, Executable, case, func, select
 
-from automl_nn.search.schema import Decision, Epoch, Finding, Run, Spike, Study
+from automl_nn.search.schema import DecisionTable, EpochTable, FindingTable, RunTable, SpikeTable, StudyTable
 from automl_nn.search.trial_rows import STUDIES
 from automl_nn.space.draw import flatten
 
@@ -12,14 +12,14 @@ STATES = ("complete", "pruned", "failed", "running", "free")
 
 def studies(connection: Connection) -> pd.DataFrame:
     """One row per study: name, created, metric, number of trials by state, best score of a complete trial."""
-    counts = [func.count(case((Run.state == state, Run.id))).label(state) for state in STATES]
-    best = func.max(case((Run.state == "complete", Run.score))).label("best")
+    counts = [func.count(case((RunTable.state == state, RunTable.id))).label(state) for state in STATES]
+    best = func.max(case((RunTable.state == "complete", RunTable.score))).label("best")
     rows = (
-        select(STUDIES.c.study_name.label("name"), Study.created, Study.spec, *counts, best)
-        .join(Study, STUDIES.c.study_id == Study.study_id)
-        .outerjoin(Run, Run.study_id == Study.study_id)
-        .group_by(Study.study_id, STUDIES.c.study_name)
-        .order_by(Study.study_id)
+        select(STUDIES.c.study_name.label("name"), StudyTable.created, StudyTable.spec, *counts, best)
+        .join(StudyTable, STUDIES.c.study_id == StudyTable.study_id)
+        .outerjoin(RunTable, RunTable.study_id == StudyTable.study_id)
+        .group_by(StudyTable.study_id, STUDIES.c.study_name)
+        .order_by(StudyTable.study_id)
     )
     frame = _frame(connection, rows)
     specs = frame.pop("spec")
@@ -31,23 +31,23 @@ def trials(connection: Connection, study_id: int) -> pd.DataFrame:
     """One row per trial in the order of their numbers; the knobs of their configs are the last columns, by path."""
     rows = (
         select(
-            Run.number,
-            Run.state,
-            Run.score,
-            Run.seconds,
-            Run.best_epoch,
-            Run.stopped,
-            Run.failure,
-            Run.message,
-            Run.attempt,
-            Run.seed,
-            Run.n_parameters,
-            Run.peak_memory_mb,
-            Run.id.label("run_id"),
-            Run.config,
+            RunTable.number,
+            RunTable.state,
+            RunTable.score,
+            RunTable.seconds,
+            RunTable.best_epoch,
+            RunTable.stopped,
+            RunTable.failure,
+            RunTable.message,
+            RunTable.attempt,
+            RunTable.seed,
+            RunTable.n_parameters,
+            RunTable.peak_memory_mb,
+            RunTable.id.label("run_id"),
+            RunTable.config,
         )
-        .where(Run.study_id == study_id)
-        .order_by(Run.number)
+        .where(RunTable.study_id == study_id)
+        .order_by(RunTable.number)
     )
     frame = _frame(connection, rows)
     return _spread(frame, "config")
@@ -55,43 +55,54 @@ def trials(connection: Connection, study_id: int) -> pd.DataFrame:
 
 def epochs(connection: Connection, study_id: int) -> pd.DataFrame:
     """One row per epoch, in the order of trial and epoch; metrics are the last columns, as `val.roc_auc`."""
-    columns = [column.label({"number": "epoch"}.get(column.name, column.name)) for column in Epoch.__table__.columns]
-    rows = select(Run.number.label("trial"), *columns).join(Run, Run.id == Epoch.run_id)
-    frame = _frame(connection, rows.where(Run.study_id == study_id).order_by(Run.number, Epoch.number))
+    columns = [
+        column.label({"number": "epoch"}.get(column.name, column.name)) for column in EpochTable.__table__.columns
+    ]
+    rows = select(RunTable.number.label("trial"), *columns).join(RunTable, RunTable.id == EpochTable.run_id)
+    frame = _frame(connection, rows.where(RunTable.study_id == study_id).order_by(RunTable.number, EpochTable.number))
     return _spread(frame, "metrics")
 
 
 def spikes(connection: Connection, study_id: int) -> pd.DataFrame:
     """One row per spike, in the order of trial and step, with the ids of its batch's rows."""
-    rows = select(Run.number.label("trial"), Spike.epoch, Spike.step, Spike.kind, Spike.value, Spike.row_ids)
-    rows = rows.join(Run, Run.id == Spike.run_id).where(Run.study_id == study_id)
-    return _frame(connection, rows.order_by(Run.number, Spike.step, Spike.kind))
+    rows = select(
+        RunTable.number.label("trial"),
+        SpikeTable.epoch,
+        SpikeTable.step,
+        SpikeTable.kind,
+        SpikeTable.value,
+        SpikeTable.row_ids,
+    )
+    rows = rows.join(RunTable, RunTable.id == SpikeTable.run_id).where(RunTable.study_id == study_id)
+    return _frame(connection, rows.order_by(RunTable.number, SpikeTable.step, SpikeTable.kind))
 
 
 def decisions(connection: Connection, study_id: int) -> pd.DataFrame:
     """One row per decision, oldest first; `trial` is empty for an ensemble."""
     rows = (
         select(
-            Decision.id,
-            Decision.created,
-            Run.number.label("trial"),
-            Decision.run_id,
-            Decision.spec,
-            Decision.result,
-            Decision.threshold,
-            Decision.utility,
+            DecisionTable.id,
+            DecisionTable.created,
+            RunTable.number.label("trial"),
+            DecisionTable.run_id,
+            DecisionTable.spec,
+            DecisionTable.result,
+            DecisionTable.threshold,
+            DecisionTable.utility,
         )
-        .outerjoin(Run, Run.id == Decision.run_id)
-        .where(Decision.study_id == study_id)
-        .order_by(Decision.id)
+        .outerjoin(RunTable, RunTable.id == DecisionTable.run_id)
+        .where(DecisionTable.study_id == study_id)
+        .order_by(DecisionTable.id)
     )
     return _frame(connection, rows).astype({"trial": "Int64", "run_id": "Int64"})
 
 
 def findings(connection: Connection, study_id: int) -> pd.DataFrame:
     """One row per finding about the data, in the order of finding: kind, level, column, message."""
-    rows = select(Finding.kind, Finding.level, Finding.column, Finding.message).where(Finding.study_id == study_id)
-    return _frame(connection, rows.order_by(Finding.id))
+    rows = select(FindingTable.kind, FindingTable.level, FindingTable.column, FindingTable.message).where(
+        FindingTable.study_id == study_id
+    )
+    return _frame(connection, rows.order_by(FindingTable.id))
 
 
 def _frame(connection: Connection, rows: Executable) -> pd.DataFrame:

@@ -13,14 +13,16 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from optuna.storages._rdb import storage as optuna_storage
-from sqlalchemy import Connection, NullPool, create_engine, func, select, text
+from optuna.storages._rdb.models import BaseModel
+from sqlalchemy import Connection, NullPool, create_engine, func, inspect, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from automl_nn.errors import StorageError
 from automl_nn.search.patience import PATIENCE_SECONDS
+from automl_nn.search.schema import Base
 from automl_nn.search.storage import SafeRDBStorage
-from automl_nn.search.urls import in_file, masked, parse_url
+from automl_nn.search.urls import in_file, masked, parse_url, scrubbed
 
 VERSION_TABLE, OPTUNA_TABLE = "automl_version", "alembic_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -44,40 +46,57 @@ def open_storage(url: str) -> SafeRDBStorage:
     """
     parsed = parse_url(url)
     _check_folder(parsed)
-    try:
+    with _refusals(parsed):
         if _is_current(parsed):
             return _writable(SafeRDBStorage(parsed))
         with _lock(parsed):
             return _prepared(parsed)
-    except ImportError as error:
-        raise StorageError(f"Storage {masked(parsed)!r} needs psycopg: pip install 'automl_nn[postgres]'.") from error
-    except (DBAPIError, sqlite3.Error) as error:
-        raise StorageError(f"Storage {masked(parsed)!r} cannot be used: {reason(error)}. {_way_out(parsed)}") from error
 
 
-def refuse_missing(storage: str) -> None:
-    """Refuse a SQLite file that is not there: whoever reads must not create one.
+def open_existing(url: str) -> SafeRDBStorage:
+    """The storage behind a URL, as it is: whoever reads makes no file and no table.
 
     Args:
-        storage: URL of the database.
+        url: `sqlite:///file.db` or `postgresql://user:password@host/name`.
 
     Raises:
-        StorageError: There is no such file.
+        StorageError: As `open_storage`, or there is no such file, or no study was ever kept in the database, or its
+            tables are of an older version.
     """
-    url = parse_url(storage)
-    if in_file(url) and not Path(str(url.database)).is_file():
-        raise StorageError(f"There is no database {url.database!r}: check --storage, or run `automl-nn tune` first.")
+    parsed = parse_url(url)
+    if in_file(parsed) and not Path(str(parsed.database)).is_file():
+        raise StorageError(f"There is no database {parsed.database!r}: {_TUNE_FIRST}.")
+    if "uri" in parsed.query and parsed.query.get("mode") not in ("ro", "memory"):
+        parsed = parsed.update_query_dict({"mode": "rw"})  # SQLite's own mode would make the file
+    with _refusals(parsed):
+        if not _is_current(parsed):
+            raise StorageError(f"Storage {masked(parsed)!r} holds no studies of this version: {_TUNE_FIRST}.")
+        return SafeRDBStorage(parsed)
 
 
-def reason(error: Exception) -> str:
-    """The first line of what the database said.
+_TUNE_FIRST = "check --storage, or run `automl-nn tune` first"
+
+
+@contextmanager
+def _refusals(url: URL) -> Iterator[None]:
+    """Say in one sentence why the database cannot be used."""
+    try:
+        yield
+    except ImportError as error:
+        raise StorageError(f"Storage {masked(url)!r} needs psycopg: pip install 'automl_nn[postgres]'.") from error
+    except (DBAPIError, sqlite3.Error) as error:
+        raise StorageError(f"Storage {masked(url)!r} cannot be used: {reason(error, url)}. {_way_out(url)}") from error
+
+
+def reason(error: Exception, url: URL) -> str:
+    """The first line of what the database said, without the password of its URL.
 
     Example:
-        >>> reason(sqlite3.DatabaseError("file is not a database"))
+        >>> reason(sqlite3.DatabaseError("file is not a database"), parse_url("sqlite://"))
         'file is not a database'
     """
     said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
-    return said.splitlines()[0].rstrip(".")
+    return scrubbed(said, url).splitlines()[0].rstrip(".")
 
 
 def _check_folder(url: URL) -> None:
@@ -94,10 +113,11 @@ def _is_current(url: URL) -> bool:
     """Whether the tables are all there in their newest form; writes nothing.
 
     Raises:
-        StorageError: Another version of Optuna or a newer automl_nn wrote them.
+        StorageError: Another program, another version of Optuna or a newer automl_nn wrote them.
     """
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
+        _refuse_foreign(connection, url)
         theirs, ours = _version(connection, OPTUNA_TABLE), _version(connection, VERSION_TABLE)
     optuna, steps = _steps(OPTUNA_MIGRATIONS)[0], _steps(MIGRATIONS)
     if theirs not in (None, optuna):
@@ -111,6 +131,18 @@ def _is_current(url: URL) -> bool:
             "Update automl_nn, or name another database."
         )
     return theirs is not None and ours == steps[0]
+
+
+def _refuse_foreign(connection: Connection, url: URL) -> None:
+    """Refuse an SQLite file with tables, none of which says that Optuna or automl_nn made them."""
+    if url.get_backend_name() != "sqlite":
+        return
+    tables = set(inspect(connection).get_table_names())
+    strange = sorted(tables - {VERSION_TABLE, OPTUNA_TABLE, *BaseModel.metadata.tables, *Base.metadata.tables})
+    if strange and not tables & {VERSION_TABLE, "version_info"}:
+        raise StorageError(
+            f"Storage {masked(url)!r} belongs to another program: it has a table {strange[0]!r}. Name another file."
+        )
 
 
 def _version(connection: Connection, table: str) -> str | None:

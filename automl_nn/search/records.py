@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from automl_nn.search.arrays import put_prediction
 from automl_nn.search.claims import Claim, renew, was_ended, write
-from automl_nn.search.schema import Epoch, Model, Run, Spike, utc_now
+from automl_nn.search.schema import EpochTable, ModelTable, RunTable, SpikeTable, utc_now
 from automl_nn.search.storage import put_report, upsert
 from automl_nn.search.trial_rows import TRIALS, VALUES
 
@@ -37,8 +37,8 @@ class SpikeRow:
     """A step whose loss or gradient norm left its recent band.
 
     Args:
-        step: The step within the run.
-        kind: What spiked, such as `loss` or `grad_norm`.
+        step: The step within the epoch, from 0.
+        kind: What was wild: `loss`, `norm` (of the gradient) or `not finite`.
         value: How far.
         row_ids: Ids of the rows in the batch.
     """
@@ -55,11 +55,11 @@ class EpochRow:
     """One epoch of one network.
 
     Args:
-        number: The epoch, from 0; Optuna's step.
-        train_loss: Mean loss over the epoch's batches.
+        number: The epoch, from 1; Optuna's step.
+        train_loss: Loss in evaluation mode on a fixed sample of the training rows.
         val_loss: Loss on the validation part.
         score: The task's metric on the validation part, greater is better; Optuna's intermediate value.
-        train_score: The same metric on the training part.
+        train_score: The same metric on that sample of the training rows.
         metrics: Every metric by part: `{"train": {...}, "val": {...}}`.
         grad_norm_median: Median of the steps' gradient norms before clipping.
         grad_norm_p90: Their 90th percentile.
@@ -89,7 +89,7 @@ class EpochRow:
     spikes: Sequence[SpikeRow] = field(default=())
 
 
-_EPOCH_FIELDS = tuple(column.name for column in Epoch.__table__.columns if column.name != "run_id")
+_EPOCH_FIELDS = tuple(column.name for column in EpochTable.__table__.columns if column.name != "run_id")
 
 
 def report(connection: Connection, claim: Claim, row: EpochRow) -> bool:
@@ -97,10 +97,10 @@ def report(connection: Connection, claim: Claim, row: EpochRow) -> bool:
     if not renew(connection, claim):
         return False
     values = {name: getattr(row, name) for name in _EPOCH_FIELDS}
-    connection.execute(upsert(connection, Epoch.__table__, "run_id", "number"), {"run_id": claim.run_id, **values})
+    connection.execute(upsert(connection, EpochTable.__table__, "run_id", "number"), {"run_id": claim.run_id, **values})
     for spike in row.spikes:
         values = {"run_id": claim.run_id, "epoch": row.number, **asdict(spike)}
-        connection.execute(upsert(connection, Spike.__table__, "run_id", "epoch", "step", "kind"), values)
+        connection.execute(upsert(connection, SpikeTable.__table__, "run_id", "epoch", "step", "kind"), values)
     put_report(connection, claim.trial_id, step=row.number, value=row.score)
     return True
 
@@ -113,7 +113,7 @@ class Outcome:
     Args:
         state: `complete`, or `pruned` if it was stopped because others did better.
         score: The task's metric at the best epoch, greater is better.
-        best_epoch: The epoch whose weights were kept, from 0.
+        best_epoch: The epoch whose weights were kept, from 1.
         stopped: Why training ended, such as `patience`.
         seconds: Time taken.
         n_parameters: Trained numbers of the network.
@@ -146,8 +146,8 @@ def versions() -> dict[str, str]:
 
 def finish(connection: Connection, claim: Claim, outcome: Outcome) -> bool:
     """End a run and its trial; again is no error; False if the claim is lost."""
-    if outcome.state == "complete" and math.isnan(outcome.score):
-        raise ValueError("A complete trial needs a score, but it is NaN: let the trial fail instead.")
+    if outcome.state == "complete" and not math.isfinite(outcome.score):
+        raise ValueError(f"A complete trial needs a finite score, but it is {outcome.score}: let it fail instead.")
     if was_ended(connection, claim, state=outcome.state):
         return True
     facts = {name: getattr(outcome, name) for name in _FACTS}
@@ -157,7 +157,7 @@ def finish(connection: Connection, claim: Claim, outcome: Outcome) -> bool:
         put_prediction(connection, claim.run_id, part="val", output=outcome.output)
     if outcome.payload is not None:
         values = {"run_id": claim.run_id, "payload": outcome.payload}
-        connection.execute(upsert(connection, Model.__table__, "run_id"), values)
+        connection.execute(upsert(connection, ModelTable.__table__, "run_id"), values)
     _tell(connection, claim, TrialState.COMPLETE if outcome.state == "complete" else TrialState.PRUNED, outcome.score)
     return True
 
@@ -198,7 +198,11 @@ def _tell(connection: Connection, claim: Claim, state: TrialState, score: float 
 
 def keep_models(connection: Connection, study_id: int, n: int) -> None:
     """Delete the networks of all but the `n` best runs; of equals the earlier one stays."""
-    kept = select(Run.id).where(Run.study_id == study_id, Run.score.is_not(None))
-    kept = kept.join(Model, Model.run_id == Run.id).order_by(Run.score.desc(), Run.number).limit(n)
-    of_study = select(Run.id).where(Run.study_id == study_id)
-    connection.execute(delete(Model).where(Model.run_id.in_(of_study), Model.run_id.not_in(kept)))
+    kept = select(RunTable.id).where(RunTable.study_id == study_id, RunTable.score.is_not(None))
+    kept = (
+        kept.join(ModelTable, ModelTable.run_id == RunTable.id)
+        .order_by(RunTable.score.desc(), RunTable.number)
+        .limit(n)
+    )
+    of_study = select(RunTable.id).where(RunTable.study_id == study_id)
+    connection.execute(delete(ModelTable).where(ModelTable.run_id.in_(of_study), ModelTable.run_id.not_in(kept)))

@@ -85,7 +85,7 @@ def _of_run(**options: Any) -> Any:
 
 
 @final
-class Study(Base):
+class StudyTable(Base):
     """What a study was begun with; a resumed study must have the same."""
 
     __tablename__ = "automl_studies"
@@ -95,7 +95,7 @@ class Study(Base):
 
 
 @final
-class Target(Base):
+class TargetTable(Base):
     """The labels of one part of the data: float32 `(n, d_y)`, with the rows' ids."""
 
     __tablename__ = "automl_targets"
@@ -107,7 +107,7 @@ class Target(Base):
 
 
 @final
-class Run(Base):
+class RunTable(Base):
     """One slot of a study's budget, and the trial that fills it: who trains it, with what, and how it ended."""
 
     __tablename__ = "automl_runs"
@@ -145,7 +145,7 @@ class Run(Base):
 
 
 @final
-class Epoch(Base):
+class EpochTable(Base):
     """One epoch of a run; `metrics` holds every metric of both parts as `{"train": {...}, "val": {...}}`."""
 
     __tablename__ = "automl_epochs"
@@ -167,7 +167,7 @@ class Epoch(Base):
 
 
 @final
-class Spike(Base):
+class SpikeTable(Base):
     """A step whose loss or gradient norm left its recent band, with the rows of its batch."""
 
     __tablename__ = "automl_spikes"
@@ -180,7 +180,7 @@ class Spike(Base):
 
 
 @final
-class Prediction(Base):
+class PredictionTable(Base):
     """Corrected outputs of a run for one part: float32 `(n, d_out)`, in the order of that part's targets."""
 
     __tablename__ = "automl_predictions"
@@ -191,7 +191,7 @@ class Prediction(Base):
 
 
 @final
-class Model(Base):
+class ModelTable(Base):
     """The trained network of a run."""
 
     __tablename__ = "automl_models"
@@ -200,7 +200,7 @@ class Model(Base):
 
 
 @final
-class Decision(Base):
+class DecisionTable(Base):
     """Where the scores were cut, for which utility, and what that gives; `run_id` is empty for an ensemble."""
 
     __tablename__ = "automl_decisions"
@@ -215,7 +215,7 @@ class Decision(Base):
 
 
 @final
-class Finding(Base):
+class FindingTable(Base):
     """What was noticed about the data."""
 
     __tablename__ = "automl_findings"

@@ -8,12 +8,18 @@ from optuna.study import StudyDirection
 from sqlalchemy import Connection, insert, select
 
 from automl_nn.errors import StorageError, did_you_mean
-from automl_nn.search.schema import Study, plain, utc_now
+from automl_nn.search.schema import StudyTable, plain, utc_now
 from automl_nn.search.trial_rows import DIRECTIONS, STUDIES
 from automl_nn.space.draw import flatten
 
 N_SHOWN = 5
 """Changes that a refusal lists."""
+
+FIRST = ("task", "data", "split", "seed", "space")
+"""The parts of what a study was begun with, in the order in which their changes are listed; others follow."""
+
+TASK_SETTINGS = ("task.kind", "task.metric", "task.targets")
+"""What of a task is said; the rest, such as its classes, is made of values of the labels."""
 
 
 def open_study(connection: Connection, name: str, spec: Mapping[str, Any]) -> int:
@@ -25,7 +31,7 @@ def open_study(connection: Connection, name: str, spec: Mapping[str, Any]) -> in
     found = find(connection, name)
     if found is None:
         return _make(connection, name, spec)
-    begun = connection.scalar(select(Study.spec).where(Study.study_id == found))
+    begun = connection.scalar(select(StudyTable.spec).where(StudyTable.study_id == found))
     if begun is None:
         raise StorageError(f"Study {name!r} was made by another program. Give the new search another --study-name.")
     changed = changes(begun, json.loads(json.dumps(plain(spec))))
@@ -39,18 +45,37 @@ def open_study(connection: Connection, name: str, spec: Mapping[str, Any]) -> in
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs between two nested dictionaries, in words, by path.
+    """What differs between what two studies were begun with, in words, by path; columns by name, values of data never.
 
     Example:
         >>> changes({"data": {"n_rows": 10}, "seed": 0}, {"data": {"n_rows": 12}, "metric": "r2"})
-        ['data.n_rows: 10 -> 12', "metric: nothing -> 'r2'", 'seed: 0 -> nothing']
+        ['data.n_rows: 10 -> 12', 'seed: 0 -> nothing', "metric: nothing -> 'r2'"]
+        >>> changes({"schema": [{"name": "age", "role": "numeric"}]}, {"schema": []})
+        ["schema.age: 'numeric' -> nothing"]
     """
-    before, after = flatten(old), flatten(new)
+    before, after = _comparable(old), _comparable(new)
     return [
-        f"{path}: {_shown(before, path)} -> {_shown(after, path)}"
-        for path in sorted(before.keys() | after.keys())
+        f"{path}: {_change(before, after, path)}"
+        for path in sorted(before.keys() | after.keys(), key=_place)
         if path not in before or path not in after or before[path] != after[path]
     ]
+
+
+def _comparable(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """By path, without the probe, which follows from the data and the split; the schema as the columns' roles."""
+    rest = {key: value for key, value in spec.items() if key not in ("probe", "schema")}
+    return flatten(rest) | {f"schema.{column['name']}": column["role"] for column in spec.get("schema", ())}
+
+
+def _place(path: str) -> tuple[int, str]:
+    part = path.partition(".")[0]
+    return FIRST.index(part) if part in FIRST else len(FIRST), path
+
+
+def _change(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> str:
+    if path.startswith("task.") and path not in TASK_SETTINGS:  # learned from the labels
+        return "changed"
+    return f"{_shown(before, path)} -> {_shown(after, path)}"
 
 
 def _shown(values: Mapping[str, Any], path: str, width: int = 60) -> str:
@@ -65,7 +90,7 @@ def find(connection: Connection, name: str) -> int | None:
 
 def study_names(connection: Connection) -> list[str]:
     """The names of automl_nn's studies, oldest first."""
-    named = select(STUDIES.c.study_name).join(Study, Study.study_id == STUDIES.c.study_id)
+    named = select(STUDIES.c.study_name).join(StudyTable, StudyTable.study_id == STUDIES.c.study_id)
     return list(connection.scalars(named.order_by(STUDIES.c.study_id)))
 
 
@@ -86,5 +111,5 @@ def _make(connection: Connection, name: str, spec: Mapping[str, Any]) -> int:
     made = insert(STUDIES).values(study_name=name).returning(STUDIES.c.study_id)
     made_id = int(connection.execute(made).scalar_one())
     connection.execute(insert(DIRECTIONS).values(study_id=made_id, objective=0, direction=StudyDirection.MAXIMIZE))
-    connection.execute(insert(Study).values(study_id=made_id, spec=dict(spec), created=utc_now()))
+    connection.execute(insert(StudyTable).values(study_id=made_id, spec=dict(spec), created=utc_now()))
     return made_id

@@ -12,15 +12,15 @@ import pandas as pd
 from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
-from automl_nn.data.findings import Finding as Noticed
+from automl_nn.data.findings import Finding
 from automl_nn.errors import StorageError
 from automl_nn.search import arrays, claims, frames, records, specs
 from automl_nn.search.claims import Claim, Worker
-from automl_nn.search.opening import open_storage, reason
+from automl_nn.search.opening import open_existing, open_storage, reason
 from automl_nn.search.patience import patiently
 from automl_nn.search.records import EpochRow, Outcome
-from automl_nn.search.schema import Decision, Finding, Model, Run, Study, utc_now
-from automl_nn.search.storage import READING
+from automl_nn.search.schema import DecisionTable, FindingTable, ModelTable, RunTable, StudyTable, utc_now
+from automl_nn.search.storage import READING, SafeRDBStorage
 from automl_nn.search.urls import masked
 
 T = TypeVar("T")
@@ -56,8 +56,22 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._storage = open_storage(url)
-        self.optuna: optuna.storages.BaseStorage = optuna.storages.get_storage(self._storage)
+        self._hold(open_storage(url))
+
+    @classmethod
+    def existing(cls, url: str) -> "Store":
+        """A store that was made before, for whoever only reads: opening it makes no file and no table.
+
+        Raises:
+            StorageError: The database is missing, holds no studies of this version, or cannot be used.
+        """
+        store = cls.__new__(cls)
+        store._hold(open_existing(url))
+        return store
+
+    def _hold(self, storage: SafeRDBStorage) -> None:
+        self._storage = storage
+        self.optuna: optuna.storages.BaseStorage = optuna.storages.get_storage(storage)
 
     def __repr__(self) -> str:
         return f"Store({masked(self._storage.engine.url)!r})"
@@ -160,7 +174,7 @@ class Store:
         """End a trial, for Optuna too; once more is no error.
 
         Raises:
-            ValueError: A complete trial has the score NaN; let it `fail` instead.
+            ValueError: A complete trial has a score that is not finite; let it `fail` instead.
         """
         return self._write_for(claim, lambda connection: records.finish(connection, claim, outcome))
 
@@ -198,15 +212,19 @@ class Store:
         Raises:
             StorageError: The run has none: it failed, or was not among the best.
         """
-        payload = self._read(lambda connection: connection.scalar(select(Model.payload).where(Model.run_id == run_id)))
+        payload = self._read(
+            lambda connection: connection.scalar(select(ModelTable.payload).where(ModelTable.run_id == run_id))
+        )
         if payload is None:
             raise StorageError(f"Run {run_id} has no stored network: only the best runs of a study keep theirs.")
         return bytes(payload)
 
     def runs_with_model(self, study_id: int) -> list[int]:
         """The runs whose networks are kept, best first."""
-        kept = select(Run.id).join(Model, Model.run_id == Run.id).where(Run.study_id == study_id)
-        ordered = kept.order_by(Run.score.desc(), Run.number)
+        kept = (
+            select(RunTable.id).join(ModelTable, ModelTable.run_id == RunTable.id).where(RunTable.study_id == study_id)
+        )
+        ordered = kept.order_by(RunTable.score.desc(), RunTable.number)
         return self._read(lambda connection: list(connection.scalars(ordered)))
 
     def keep_models(self, study_id: int, n: int) -> None:
@@ -235,10 +253,10 @@ class Store:
         """
         values: dict[str, Any] = {"study_id": study_id, "run_id": run_id, "created": utc_now(), "spec": dict(spec)}
         values |= {"result": dict(result), "threshold": threshold, "utility": utility}
-        made = insert(Decision).values(**values).returning(Decision.id)
+        made = insert(DecisionTable).values(**values).returning(DecisionTable.id)
         return int(self._write(lambda connection: connection.execute(made).scalar_one()))
 
-    def put_findings(self, study_id: int, findings: Iterable[Noticed]) -> None:
+    def put_findings(self, study_id: int, findings: Iterable[Finding]) -> None:
         """Store what was noticed about the data, in place of earlier findings."""
         rows = [
             {"study_id": study_id, "kind": f.kind, "level": f.level, "column": f.column, "message": f.message}
@@ -292,13 +310,14 @@ class Store:
         try:
             return patiently(self._storage.engine, transaction)
         except (OperationalError, InterfaceError) as error:
-            raise StorageError(f"{self!r} does not answer: {reason(error)}. The same command again resumes.") from error
+            said = reason(error, self._storage.engine.url)
+            raise StorageError(f"{self!r} does not answer: {said}. The same command again resumes.") from error
 
 
 def _replace_findings(connection: Connection, study_id: int, rows: list[dict[str, Any]]) -> None:
-    connection.execute(delete(Finding).where(Finding.study_id == study_id))
+    connection.execute(delete(FindingTable).where(FindingTable.study_id == study_id))
     if rows:
-        connection.execute(insert(Finding), rows)
+        connection.execute(insert(FindingTable), rows)
 
 
-_SPEC = select(Study.spec).where(Study.study_id == bindparam("study"))
+_SPEC = select(StudyTable.spec).where(StudyTable.study_id == bindparam("study"))

@@ -1,32 +1,11 @@
-"""Where to train, and with how many threads."""
+"""With how many threads to train."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from automl_nn.errors import BudgetError, SpaceError
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """The device to train on.
-
-    Args:
-        name: `cpu`, `cuda`, `cuda:1`, `mps`, or `auto` for the first GPU if there is one.
-
-    Raises:
-        SpaceError: There is no such device, or this machine has none.
-
-    Example:
-        >>> pick_device("cpu")
-        device(type='cpu')
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise SpaceError(f"The device {name!r} cannot be used here: take 'cpu' or 'auto'.") from error
+from automl_nn.errors import BudgetError
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn import metrics as sk
 
 from automl_nn.decide import Decision, Goal, choose_threshold, decide
+from automl_nn.decide.scores import decide_scores
 from automl_nn.errors import DecisionError
 from automl_nn.task.tasks import Binary, Multiclass, Multilabel, Regression, SoftLabels
 
@@ -37,6 +38,30 @@ CASES = {
     "soft": (SOFT, _classes()[0], softmax(_classes()[0], axis=1)),
     "regression": (REGRESSION, *_labels()),
 }
+
+BY_COST = {
+    "costs": Goal(costs=((0, 1, 4), (2, 0, 1), (30, 10, 0)), reject=0.5, min_answered=0.8),
+    "one_vs_rest": Goal("f1", one_vs_rest=True),
+}
+
+
+@pytest.mark.parametrize("goal", BY_COST.values(), ids=BY_COST)
+def test_a_decision_between_classes_survives_json_and_a_batch_of_one(goal):
+    output, y = _classes(400)
+    decision = decide(MULTICLASS, output, y, goal=goal)
+    again = Decision.from_json(json.loads(json.dumps(decision.to_json())))
+    assert again == decision
+    many = again.apply(output[:40])
+    assert np.array_equal(many, np.concatenate([decision.apply(output[[i]]) for i in range(40)]))
+
+
+@pytest.mark.parametrize("goal", BY_COST.values(), ids=BY_COST)
+def test_a_goal_of_several_classes_is_refused_for_one_label(goal):
+    with pytest.raises(DecisionError, match="is a goal of several classes"):
+        decide(BINARY, *_labels(200), goal=goal)
+    with pytest.raises(DecisionError, match="is a goal of several classes"):
+        decide_scores(np.full(20, 0.5), np.tile([0, 1], 10), goal=goal)
+
 
 every_kind = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 

@@ -10,7 +10,8 @@ from automl_nn.data.findings import Finding
 from automl_nn.errors import StorageError
 from automl_nn.search.claims import MAX_ATTEMPTS, Worker
 from automl_nn.search.records import EpochRow, Outcome, SpikeRow
-from automl_nn.search.schema import Run
+from automl_nn.search.schema import RunTable
+from automl_nn.search.specs import changes
 from automl_nn.search.store import Store
 
 ME = Worker.this()
@@ -41,7 +42,9 @@ def done(score=0.5, **changed):
 
 
 def run_column(store, run_id, name):
-    return store._read(lambda connection: connection.scalar(select(getattr(Run, name)).where(Run.id == run_id)))
+    return store._read(
+        lambda connection: connection.scalar(select(getattr(RunTable, name)).where(RunTable.id == run_id))
+    )
 
 
 def optuna_trial(store, claim):
@@ -99,7 +102,7 @@ def test_a_living_worker_keeps_its_slot(store, study_id):
 
 
 def expire(store):
-    store._write(lambda connection: connection.execute(update(Run).values(lease=Run.lease - 121.0)))
+    store._write(lambda connection: connection.execute(update(RunTable).values(lease=RunTable.lease - 121.0)))
 
 
 def test_a_worker_elsewhere_loses_its_slot_with_its_lease(store, study_id):
@@ -180,9 +183,10 @@ def test_optuna_sees_the_same_end(store, study_id, state, told):
     assert trial.duration.total_seconds() < 60
 
 
-def test_a_complete_trial_must_have_a_score(store, study_id):
-    with pytest.raises(ValueError, match="NaN"):
-        store.finish(claim(store, study_id), done(float("nan")))
+@pytest.mark.parametrize("score", ["nan", "inf", "-inf"])
+def test_a_complete_trial_must_have_a_finite_score(store, study_id, score):
+    with pytest.raises(ValueError, match=f"finite score, but it is {score}"):
+        store.finish(claim(store, study_id), done(float(score)))
 
 
 def test_a_pruned_trial_without_a_score_has_no_value(store, study_id):
@@ -363,6 +367,24 @@ def test_a_changed_spec_is_refused_with_what_changed(store, study_id):
     assert "data.fingerprint: 'abc' -> 'xyz', metric: 'roc_auc' -> 'mcc'" in said
     assert "shape" not in said
     assert "--study-name" in said
+
+
+def test_changes_are_told_by_column_and_without_values_of_the_data():
+    def spec(seed, classes, **roles):
+        schema = [{"name": name, "role": role, "reason": ""} for name, role in roles.items()]
+        task = {"kind": "binary", "classes": classes}
+        return {"probe": {"age": classes}, "schema": schema, "seed": seed, "task": task, "space": {"lr": str(seed)}}
+
+    old = spec(0, ["ill", "well"], age="numeric", town="category", who="numeric")
+    new = spec(1, ["ann", "bob"], age="numeric", who="dropped")
+    assert changes(old, new) == [
+        "task.classes: changed",
+        "seed: 0 -> 1",
+        "space.lr: '0' -> '1'",
+        "schema.town: 'category' -> nothing",
+        "schema.who: 'numeric' -> 'dropped'",
+    ]
+    assert changes(old, {**old, "probe": {}}) == []
 
 
 def test_a_study_of_another_program_is_refused(store):

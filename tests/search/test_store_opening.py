@@ -2,6 +2,7 @@ import os
 import pickle
 import sqlite3
 import stat
+from contextlib import closing
 
 import optuna
 import psycopg
@@ -11,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from automl_nn.errors import StorageError
-from automl_nn.search.opening import open_storage
+from automl_nn.search.opening import open_storage, reason
 from automl_nn.search.schema import Base
 from automl_nn.search.store import Store
 from automl_nn.search.urls import masked, parse_url
@@ -57,6 +58,52 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(own_folder):
     assert "file is not a database" in refusal("sqlite:///notes.txt")
     assert file.read_text().startswith("not a database")
     assert list(own_folder.iterdir()) == [file]
+
+
+def blank(file):
+    file.touch()
+
+
+def foreign(file):
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE patients (name TEXT)")
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES ('abc')")
+        connection.commit()
+
+
+def of_optuna(file):
+    optuna.create_study(storage=f"sqlite:///{file}")._storage._backend.engine.dispose()
+
+
+@pytest.mark.parametrize("make", [blank, foreign, of_optuna])
+@pytest.mark.parametrize("url", ["sqlite:///a.db", "sqlite:///file:a.db?uri=true"])
+def test_who_only_reads_makes_no_tables(make, url, own_folder):
+    make(own_folder / "a.db")
+    before = (own_folder / "a.db").read_bytes()
+    with pytest.raises(StorageError, match=r"holds no studies of this version|belongs to another program"):
+        Store.existing(url)
+    assert (own_folder / "a.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("url", ["sqlite:///a.db", "sqlite:///file:a.db?uri=true", "sqlite://"])
+def test_who_only_reads_makes_no_file(url, own_folder):
+    with pytest.raises(StorageError):
+        Store.existing(url)
+    assert list(own_folder.iterdir()) == []
+
+
+def test_an_existing_store_is_read(store, url):
+    store.open_study("study", spec={})
+    with Store.existing(url) as other:
+        assert other.study_names() == ["study"]
+
+
+def test_a_file_of_another_program_is_refused_and_left_alone(own_folder):
+    foreign(own_folder / "a.db")
+    before = (own_folder / "a.db").read_bytes()
+    assert "belongs to another program: it has a table 'patients'" in refusal("sqlite:///a.db")
+    assert (own_folder / "a.db").read_bytes() == before
 
 
 @pytest.mark.parametrize("mode", ["rw", "ro"])
@@ -146,6 +193,44 @@ def test_the_password_is_never_shown():
     url = f"postgresql://ann:{QUOTED}@host/name?password=secret"
     assert parse_url(url).password == PASSWORD
     assert masked(url) == masked(parse_url(url)) == "postgresql://ann:***@host/name"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host=h user=u password=secret",
+        "host=h password = 'my secret' user=u",
+        "postgresql://u:my@secret@host/name",
+        "postgresql://u:my@a/secret@host/name",
+        "postgresql://u:my@a?secret=1@host/name",
+        "postgresql://u:my@a:secret@host/name",
+        "postgresql://u/x:secret@host/name",
+        "postgresql://u:secret/name",
+        "postgresql://127.0.0.1:1/name password=secret",
+    ],
+)
+def test_no_piece_of_a_password_is_shown_where_it_makes_no_url(url):
+    assert "secret" not in refusal(url)
+    assert "secret" not in masked(url)
+
+
+def test_a_user_with_an_at_sign_is_no_piece_of_a_password():
+    assert parse_url("postgresql://ann@server:secret@host/name").host == "host"
+
+
+def test_only_harmless_keys_of_the_query_are_shown():
+    url = "postgresql://ann:secret@/name?host=/run&port=5433&sslmode=require&password=secret&passfile=secret"
+    assert masked(url) == "postgresql://ann:***@/name?host=%2Frun&port=5433&sslmode=require"
+
+
+@pytest.mark.parametrize(
+    "said", ["no host 'secret@host'", "bad 'my@secret'", "bad my%40secret", "password=other secret"]
+)
+def test_what_a_driver_says_is_shown_without_the_password(said):
+    url = parse_url("postgresql://ann:my%40secret@host/name")
+    shown = reason(sqlite3.OperationalError(f"{said}\nsecond line"), url)
+    assert "secret" not in shown
+    assert "***" in shown
 
 
 @pytest.mark.slow

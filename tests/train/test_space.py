@@ -3,7 +3,6 @@ import pytest
 from automl_nn.errors import SpaceError
 from automl_nn.space.draw import defaults
 from automl_nn.space.edit import fix
-from automl_nn.train.device import pick_device
 from automl_nn.train.space import N_STEPS, train_space
 
 FAMILIES = ("labels", "classes", "values")
@@ -30,8 +29,3 @@ def test_any_batch_size_can_be_set():
     assert defaults(fix(train_space("labels", n_rows=500), "batch_size", 100))["batch_size"] == 100
     with pytest.raises(SpaceError, match="batch_size = 0"):
         fix(train_space("labels", n_rows=500), "batch_size", 0)
-
-
-def test_an_unknown_device_is_refused():
-    with pytest.raises(SpaceError, match="'cpu' or 'auto'"):
-        pick_device("abacus")

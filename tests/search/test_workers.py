@@ -1,0 +1,54 @@
+import contextlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from automl_nn.study import Study
+
+PROGRAM = """
+from sklearn.datasets import load_breast_cancer
+from automl_nn.study import Study
+if __name__ == "__main__":
+    settings = {"train.n_epochs": 30, "train.patience": 30, "model.backbone.d_block": 32}
+    Study(load_breast_cancer(as_frame=True).frame, "target", settings=settings).tune(n_trials=10_000, n_workers=2)
+"""
+
+
+def n_epochs():
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect("automl_nn.db")) as connection:
+        return connection.execute("SELECT count(*) FROM automl_epochs").fetchone()[0]
+    return 0
+
+
+@pytest.fixture
+def search(own_folder):
+    """A search with two workers that are under way, and those workers."""
+    (own_folder / "search.py").write_text(PROGRAM)
+    with subprocess.Popen([sys.executable, "search.py"]) as parent:
+        while n_epochs() < 20 and parent.poll() is None:
+            time.sleep(0.05)
+        workers = [
+            p for p in psutil.Process(parent.pid).children(recursive=True) if "spawn_main" in " ".join(p.cmdline())
+        ]
+        yield parent, workers
+        for process in [parent, *workers]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_their_parent_and_leave_a_study_to_go_on_with(sign, search):
+    parent, workers = search
+    assert len(workers) == 2
+    parent.send_signal(sign)
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+    states = Study.load("study").leaderboard()["state"].tolist()
+    assert "running" not in states
+    assert "failed" not in states

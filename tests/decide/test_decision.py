@@ -215,9 +215,9 @@ def test_regression_is_left_as_it_is():
     [
         ("regression", Goal("f1"), "nothing to decide"),
         ("multiclass", Goal("youden"), "cannot maximize 'youden'"),
-        ("multiclass", Goal("f1", min_recall=0.5), "no costs and constraints yet"),
-        ("multiclass", Goal("recall", min_precision=0.5), "no costs and constraints yet"),
-        ("multiclass", Goal(cost=(1, 2)), "no costs and constraints yet"),
+        ("multiclass", Goal("f1", min_recall=0.5), "no fp, fn and no constraints"),
+        ("multiclass", Goal("recall", min_precision=0.5), "no fp, fn and no constraints"),
+        ("multiclass", Goal(cost=(1, 2)), "no fp, fn and no constraints"),
         ("soft", Goal("f1"), "cannot maximize 'f1'. Known: accuracy"),
     ],
 )

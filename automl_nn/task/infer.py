@@ -1,10 +1,12 @@
 """How the task is told from the target columns."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from automl_nn.data.roles import MIN_ROWS_OF_IDS
 from automl_nn.errors import SpaceError, TargetError, did_you_mean
 from automl_nn.task.base import Label, Task
 from automl_nn.task.tasks import (
@@ -86,6 +88,7 @@ def _guess_kind(target: pd.DataFrame) -> str:
     if target.shape[1] > 1:
         return _guess_kind_of_many(target)
     column = target.iloc[:, 0]
+    _refuse_running_number(column)
     n_values, n_known = column.nunique(), int(column.notna().sum())
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         values = column.dropna().to_numpy(float)
@@ -95,13 +98,17 @@ def _guess_kind(target: pd.DataFrame) -> str:
     return "binary" if n_values == 2 else "multiclass"
 
 
-def _guess_kind_of_many(target: pd.DataFrame) -> str:
-    if not all(pd.api.types.is_numeric_dtype(column) for _, column in target.items()):
+def _refuse_running_number(column: "pd.Series[Any]") -> None:
+    steps = np.diff(column.to_numpy()) if pd.api.types.is_integer_dtype(column) else np.array([0])
+    if len(column) >= MIN_ROWS_OF_IDS and steps[0] != 0 and (steps == steps[0]).all():
         raise TargetError(
-            f"Several targets must be numbers, but {target.select_dtypes(exclude='number').columns[0]!r} is not: "
-            "name one target, or code the labels as 0 and 1."
+            f"The target {column.name!r} is a running number, like an identifier: name another target column, or say "
+            "task='regression' if it is a quantity."
         )
-    values = target.to_numpy(float)
+
+
+def _guess_kind_of_many(target: pd.DataFrame) -> str:
+    values = numeric_target(target, list(target.columns), "several-target")
     known = values[np.isfinite(values)]
     if np.isin(known, (-1, 0, 1)).all():
         return "multilabel"

@@ -145,7 +145,21 @@ def test_booleans_and_categories_are_classes():
 
 
 def test_integers_with_many_values_are_a_quantity():
-    assert make_task(pd.DataFrame({"y": np.arange(100)})).kind == "regression"
+    assert make_task(pd.DataFrame({"y": np.arange(100) ** 2})).kind == "regression"
+
+
+def test_a_running_number_is_no_target_unless_somebody_says_so():
+    frame = pd.DataFrame({"y": np.arange(7, 107)})
+    with pytest.raises(TargetError, match="running number"):
+        make_task(frame)
+    assert make_task(frame, kind="regression").kind == "regression"
+
+
+def test_labels_may_be_flags_with_gaps():
+    frame = pd.DataFrame({"a": [True, False, None, True], "b": [False, None, True, True]}, dtype=object)
+    task = make_task(frame)
+    assert task.kind == "multilabel"
+    np.testing.assert_array_equal(task.encode(frame)[:, 0], [1, 0, np.nan, 1])
 
 
 def test_soft_labels_are_scored_above_their_entropy_floor():

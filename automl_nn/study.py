@@ -377,12 +377,3 @@ class Study:
         )
         predictor.check_parity(pd.DataFrame(self._spec["probe"]), self.validation(trial)[0])
         return predictor
-
-
-def list_studies(storage: str = STORAGE) -> pd.DataFrame:
-    """One row for each study of a storage: name, when it was made (UTC), metric, trials by state, best score.
-
-    Raises:
-        StorageError: There is no such storage.
-    """
-    return Store.existing(storage).studies()

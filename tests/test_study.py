@@ -9,8 +9,9 @@ from automl_nn.decide.goal import Goal
 from automl_nn.errors import BudgetError, DataError, NoTrialError, SpaceError, SplitError, StorageError, TargetError
 from automl_nn.predict import Predictor
 from automl_nn.search.problem import Parting
+from automl_nn.search.store import Store
 from automl_nn.space.ranges import Choice
-from automl_nn.study import Study, list_studies
+from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 3, "model.backbone.d_block": 16, "model.backbone.n_blocks": 1}
 CANCER = load_breast_cancer(as_frame=True).frame
@@ -165,7 +166,7 @@ def test_an_unknown_study_is_not_made(storage, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("read", [list_studies, lambda storage: Study.load("study", storage=storage)])
+@pytest.mark.parametrize("read", [Store.existing, lambda storage: Study.load("study", storage=storage)])
 def test_reading_makes_no_tables(read, storage, tmp_path):
     (tmp_path / "studies.db").touch()
     with pytest.raises(StorageError, match="holds no studies"):

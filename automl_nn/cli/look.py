@@ -20,9 +20,9 @@ def status(
     """Show how a study stands, or list all studies."""
     if study is None:
         from automl_nn.review.tables import records
-        from automl_nn.study import list_studies
+        from automl_nn.search.store import Store
 
-        show(records(list_studies(storage)), form)
+        show(records(Store.existing(storage).studies()), form)
         return
     from automl_nn.study import Study
 

@@ -5,7 +5,8 @@ import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
 from automl_nn.decide.calibrate import Calibration, fit_calibration
-from automl_nn.decide.decision import AsIs, Costs, Cuts, Decision, Offsets, labelled
+from automl_nn.decide.class_outputs import labelled
+from automl_nn.decide.decision import AsIs, Costs, Cuts, Decision, Offsets
 from automl_nn.decide.expected import choose_by_cost
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.labels import Question, choose_cuts, judged, shifted

@@ -2,16 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import expit, log_softmax, logsumexp, softmax
+from scipy.special import expit, log_softmax, softmax
 
 from automl_nn.decide.calibrate import Calibration
 from automl_nn.decide.cells import evenly, tally
+from automl_nn.decide.class_outputs import labelled, odds_against_rest
+from automl_nn.decide.cut import Cut
 from automl_nn.decide.expected import CostChoice, choose_by_cost
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.offsets import STRENGTHS, OffsetChoice, tally_classes
@@ -113,53 +115,6 @@ class Decision(ABC):
         if not np.isfinite(values).all():
             raise DecisionError(f"{(~np.isfinite(values)).any(axis=1).sum()} rows have an output that is not finite.")
         return self.calibration.apply(values)
-
-
-@final
-@dataclass(frozen=True)
-class Cut:
-    """The threshold of one label.
-
-    Args:
-        label: The label's name.
-        threshold: Calibrated probability from which a row is positive.
-        logit: The same as a logit: what is compared, because probabilities saturate.
-        interval: Where 90 % of the resamples have their best threshold, as probabilities.
-        utility: Worth to expect on new rows: the worth on the rows it was chosen from less `optimism`.
-        utility_interval: Where that worth lies, with 90 % confidence.
-        optimism: By how much the choice flatters itself on those rows.
-        rule: The rule that chose.
-        metrics: Metrics and confusion counts at the threshold.
-        metrics_at_half: The same at the calibrated probability 0.5, of the base rate that the decision is for.
-        n_rows: Labelled rows.
-        n_positives: Positive rows among them.
-        warnings: What to know before trusting it.
-        out_of_bag: What each rule is worth on rows that did not choose; empty if the rules were not compared.
-        reliability: Log loss, Brier score and expected calibration error of the calibrated probabilities, on rows that
-            the calibration was not fitted to.
-    """
-
-    label: str
-    threshold: float
-    logit: float
-    interval: tuple[float, float]
-    utility: float
-    utility_interval: tuple[float, float]
-    optimism: float
-    rule: str
-    metrics: Mapping[str, float]
-    metrics_at_half: Mapping[str, float]
-    n_rows: int
-    n_positives: int
-    warnings: tuple[str, ...]
-    out_of_bag: Mapping[str, float] = field(default_factory=dict)
-    reliability: Mapping[str, float] = field(default_factory=dict)
-
-    @staticmethod
-    def from_json(values: Mapping[str, Any]) -> "Cut":
-        """Read a cut from plain values."""
-        tuples = {name: tuple(values[name]) for name in ("interval", "utility_interval", "warnings")}
-        return Cut(**{**values, **tuples})
 
 
 @final
@@ -369,41 +324,3 @@ class AsIs(Decision):
 
     def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
         raise DecisionError(f"A {self.kind} task has no threshold, so there is no curve.")
-
-
-def odds_against_rest(output: Array) -> Array:
-    """Log-odds of each class against all others together, (n_rows, n_classes).
-
-    Args:
-        output: Calibrated outputs, (n_rows, n_classes).
-
-    Example:
-        >>> odds_against_rest(np.log([[0.5, 0.25, 0.25]])).round(6).tolist()
-        [[0.0, -1.098612, -1.098612]]
-    """
-    rest = [logsumexp(np.delete(output, j, axis=1), axis=1) for j in range(output.shape[1])]
-    odds: Array = output - np.stack(rest, axis=1)
-    return odds
-
-
-def labelled(scores: Array, y: npt.ArrayLike) -> tuple[Array, npt.NDArray[np.int64]]:
-    """The rows with a label, and its class index; the most probable one of soft labels.
-
-    Args:
-        scores: One row each, (n_rows, n_classes).
-        y: Class index, (n_rows, 1), or class probabilities, (n_rows, n_classes); NaN where missing.
-
-    Raises:
-        DecisionError: The rows are not as many.
-
-    Example:
-        >>> labelled(np.zeros((2, 3)), [[2.0], [np.nan]])[1].tolist()
-        [2]
-    """
-    targets = np.asarray(y, dtype=np.float64)
-    if targets.ndim != 2 or len(targets) != len(scores):
-        raise DecisionError(f"{len(scores)} rows of outputs do not fit labels of shape {targets.shape}.")
-    rows = ~np.isnan(targets).any(axis=1)
-    targets = targets[rows]
-    hard = targets[:, 0] if targets.shape[1] == 1 else targets.argmax(axis=1)
-    return scores[rows], hard.astype(np.int64)

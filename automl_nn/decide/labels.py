@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from automl_nn.decide.calibrate import Calibration
-from automl_nn.decide.decision import Cut, Cuts
+from automl_nn.decide.cut import Cut
+from automl_nn.decide.decision import Cuts
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.reliability import quality, reliability
 from automl_nn.decide.shift import shift_calibration

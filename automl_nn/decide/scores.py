@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.special import logit
 
 from automl_nn.decide.calibrate import fit_calibration
-from automl_nn.decide.decision import Cut
+from automl_nn.decide.cut import Cut
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.labels import cut_of
 from automl_nn.decide.reliability import quality, reliability

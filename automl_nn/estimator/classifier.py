@@ -16,7 +16,8 @@ from sqlalchemy import URL
 from automl_nn.data.table import Role
 from automl_nn.decide.calibrate import fit_calibration
 from automl_nn.decide.choose import decide
-from automl_nn.decide.decision import Cut, Cuts, Decision
+from automl_nn.decide.cut import Cut
+from automl_nn.decide.decision import Cuts, Decision
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.utilities import Counts, metrics
 from automl_nn.errors import DecisionError, did_you_mean

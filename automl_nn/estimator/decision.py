@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import Tags, check_consistent_length, column_or_1d, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from automl_nn.decide.decision import Cut
+from automl_nn.decide.cut import Cut
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.scores import decide_scores
 from automl_nn.errors import DecisionError

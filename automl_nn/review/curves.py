@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_nn.decide.cells import Cells, evenly, tally
-from automl_nn.decide.decision import Cut
+from automl_nn.decide.cut import Cut
 from automl_nn.decide.honest import TAILS
 from automl_nn.decide.utilities import UTILITIES, Counts, Utility
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from automl_nn.decide.decision import Costs, Cut, Cuts, Decision, Offsets, OneVsRest
+from automl_nn.decide.cut import Cut
+from automl_nn.decide.decision import Costs, Cuts, Decision, Offsets, OneVsRest
 
 Report = dict[str, Any]
 """Plain values, lists and dictionaries of them."""

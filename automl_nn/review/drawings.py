@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from automl_nn.decide.decision import Cut
+from automl_nn.decide.cut import Cut
 
 SIZE = (6.4, 4.8)
 

@@ -4,7 +4,7 @@ from scipy.special import logit, softmax
 from sklearn import metrics as sk
 
 from automl_nn.decide import Goal, choose_threshold, decide
-from automl_nn.decide.decision import odds_against_rest
+from automl_nn.decide.class_outputs import odds_against_rest
 from automl_nn.errors import DecisionError
 from automl_nn.task.tasks import Multiclass
 

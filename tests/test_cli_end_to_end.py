@@ -243,7 +243,7 @@ def test_the_demo_ends_with_a_picture_and_three_sentences(run, own_folder, monke
     assert [line.split()[2] for line in lines] == ["check", "tune", "decide", "predict"]
     *_, first, second, third, _, files = out.splitlines()
     assert first.startswith("Of 171 patients whom no step above has seen, 64 have a malignant tumour")
-    assert "It raises an alarm from a probability of" in second
+    assert "it raises an alarm from a probability of" in second
     assert "average precision" in third
     assert "automl_nn_demo/pr_curve.png" in files
     assert (own_folder / "automl_nn_demo" / "pr_curve.png").read_bytes().startswith(b"\x89PNG")

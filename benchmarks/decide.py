@@ -12,10 +12,14 @@ Peers, written anew from their documentation and fed the same probabilities:
 - TabPFN 8.4, `inference_tuning`: 198 thresholds in 0.01 ... 0.99, the middle of the plateau within 0.002 of the best.
 
     python benchmarks/decide.py [--repeats N]
-    python benchmarks/decide.py --scores FOLDER        NAME.val.csv and NAME.test.csv, columns score (in [0, 1]), label
+    python benchmarks/decide.py --scores FOLDER        of real tables, written by scores.py
+    python benchmarks/decide.py --rows 1000000         seconds and memory of one decision
 """
 
 import argparse
+import resource
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -29,9 +33,11 @@ from scipy import stats
 from scipy.special import expit, logit
 from sklearn.model_selection import StratifiedKFold
 
+from automl_nn.decide import Goal, decide
 from automl_nn.decide.cells import tally
 from automl_nn.decide.threshold import ThresholdChoice, choose_threshold
 from automl_nn.decide.utilities import UTILITIES, Counts, Utility, cost
+from automl_nn.task.tasks import Binary
 
 Array = npt.NDArray[np.float64]
 Report = dict[str, Any]
@@ -136,7 +142,7 @@ def compare(scores: Array, y: Array, utility: Utility, truth: Callable[[float], 
         truth: The true utility of a cut-off.
         best: The utility of the best cut-off.
     """
-    choice = choose_threshold(scores, y, utility=utility)
+    choice = choose_threshold(scores, y, utility=utility, are_logits=True)
     plain = choose_threshold(scores, y, utility=utility, rule="exact sweep", n_bootstrap=10)
     p = expit(scores)
     peers = {name: float(logit(np.clip(rule(p, y, utility), TINY, 1 - TINY))) for name, rule in PEERS.items()}
@@ -171,24 +177,39 @@ def simulate(n_repeats: int) -> Iterator[Report]:
 
 
 def measure(folder: Path) -> Iterator[Report]:
-    """One row for each pair of files and utility."""
-    for file in sorted(folder.glob("*.val.csv")):
-        name = file.name.removesuffix(".val.csv")
-        (scores, y), (test_scores, test_y) = (_read(folder / f"{name}.{part}.csv") for part in ("val", "test"))
+    """One row for each file to choose from, `TABLE_MODEL_SPLIT.valPOSITIVES.csv`, and utility."""
+    for file in sorted(folder.glob("*.val*.csv")):
+        name, _, n_positives = file.stem.rpartition(".val")
+        (scores, y), (test_scores, test_y) = (_read(part) for part in (file, folder / f"{name}.test.csv"))
         cells = tally(test_scores, test_y, np.ones(len(test_y)))
+        table, model, _ = name.rsplit("_", 2)
         for goal, utility in GOALS.items():
             worth = utility.of(*cells.counts())
 
             def truth(cut: float, cuts: Array = cells.cuts, worth: Array = worth) -> float:
                 return float(worth[min(int(np.searchsorted(cuts, cut)), len(worth) - 1)])
 
-            row = {"utility": goal, "data": name, "positives": int(y.sum())}
+            row = {"utility": goal, "table": table.split("-")[0], "model": model, "positives": int(n_positives)}
             yield row | compare(scores, y, utility, truth, float(worth.max()))
 
 
 def _read(file: Path) -> tuple[Array, Array]:
     frame = pd.read_csv(file)
     return logit(np.clip(frame["score"].to_numpy(np.float64), TINY, 1 - TINY)), frame["label"].to_numpy(np.float64)
+
+
+def time_one(n_rows: int) -> None:
+    """Seconds and memory of a decision on stored scores, calibration and 200 resamples included."""
+    rng = np.random.default_rng(0)
+    y = (rng.random((n_rows, 1)) < 0.02).astype(np.float64)
+    output = 1.5 * rng.normal(2 * y) - 4
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    for goal in (Goal("f1"), Goal(cost=(1, 20))):
+        start = time.perf_counter()
+        decide(Binary(("positive",), "average_precision"), output, y, goal=goal)
+        print(f"{goal.describe()}: {time.perf_counter() - start:.2f} s for {n_rows} rows")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"{memory:.2f} GB at most, {before:.2f} GB of it before; torch imported: {'torch' in sys.modules}")
 
 
 def show(rows: pd.DataFrame, groupings: list[list[str]]) -> None:
@@ -206,10 +227,13 @@ def show(rows: pd.DataFrame, groupings: list[list[str]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Regret of chosen thresholds.")
     parser.add_argument("--repeats", type=int, default=4, help="samples of each simulated setting")
-    parser.add_argument("--scores", type=Path, help="folder of NAME.val.csv and NAME.test.csv")
+    parser.add_argument("--scores", type=Path, help="folder that scores.py wrote")
+    parser.add_argument("--rows", type=int, help="rows of one decision that is timed")
     given = parser.parse_args()
-    if given.scores:
-        show(pd.DataFrame(measure(given.scores)), [["data"], ["utility"]])
+    if given.rows:
+        time_one(given.rows)
+    elif given.scores:
+        show(pd.DataFrame(measure(given.scores)), [["table"], ["model"], ["utility"], ["positives"]])
     else:
         show(pd.DataFrame(simulate(given.repeats)), [["family"], ["utility"], ["positives"], ["prevalence"]])
 

@@ -29,7 +29,8 @@ def scores(own_folder):
     frame["name"] = np.where(y == 1, "ill", "well")
     frame["money"] = rng.exponential(100, size=2000)
     frame["at"] = pd.date_range("2026-01-01", periods=2000, freq="h")
-    frame["far"], frame["none"], frame["all"] = 3 * frame["p"], np.nan, 1
+    frame["far"], frame["none"], frame["all"], frame["zero"] = 3 * frame["p"], np.nan, 1, 0
+    frame["rare"], frame["two"] = np.arange(2000) < 3, np.arange(2000) % 3
     frame.to_csv("scores.csv", index=False)
     return frame
 
@@ -89,6 +90,40 @@ def test_another_base_rate_is_given_or_found_in_new_scores(run, scores, own_fold
     assert min(given["threshold"], found["threshold"]) > plain["threshold"]
 
 
+def test_new_scores_that_drifted_are_told(run, scores, own_folder):
+    scores[["p"]].to_csv("same.csv", index=False)
+    (scores[["p"]] ** 0.5).to_csv("other.csv", index=False)
+    same, other = (
+        json.loads(run(*COLUMNS, "--unlabelled", name, "-f", "json")[1])["drift"] for name in ("same.csv", "other.csv")
+    )
+    assert (same["level"], same["n_rows"]) == ("none", 2000)
+    assert same["psi"] < same["by_chance_below"] < other["psi"]
+    assert other["level"] == "major"
+
+
+def test_a_decision_is_drawn_into_a_file_or_a_folder_with_its_tables(run, scores, own_folder):
+    report = json.loads(run(*COLUMNS, "--cost", "fp=1,fn=9", "--picture", "sheet.png", "-f", "json")[1])
+    assert report["picture"] == "sheet.png"
+    assert (own_folder / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    assert run(*COLUMNS, "--min-recall", "0.8", "--group", "site", "--prevalence", "0.02", "--picture", "seen")[0] == 0
+    curve = pd.read_csv("seen/curve.csv")
+    assert {"threshold", "precision_low", "utility"} <= set(curve)
+    pictures = {"precision_recall", "utility", "reliability", "confusion_at_half", "confusion", "scores"}
+    assert {file.stem for file in (own_folder / "seen").glob("*.png")} == pictures
+
+
+@pytest.mark.parametrize("name", ["jaccard", "fbeta@3"])
+def test_any_scorer_and_any_f_beta_is_a_goal(run, scores, name):
+    report = json.loads(run(*COLUMNS, "--maximize", name, "-f", "json")[1])
+    assert report["goal"] == {"jaccard": "jaccard", "fbeta@3": "f3"}[name]
+    assert report["interval"][0] <= report["threshold"] <= report["interval"][1]
+
+
+def test_the_threshold_of_theory_stands_beside_that_of_the_costs(run, scores):
+    report = json.loads(run(*COLUMNS, "--cost", "fp=1,fn=9", "-f", "json")[1])
+    assert report["theory"] == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
@@ -114,6 +149,21 @@ def test_another_base_rate_is_given_or_found_in_new_scores(run, scores, own_fold
         ((*COLUMNS, "--compare", "min_recal=0.5"), "Did you mean 'min_recall'"),
         ((*COLUMNS, "-o", "m.nn"), "leave --trial and --output out"),
         ((*COLUMNS, "--amount", "money"), "fp=5,fn=1"),
+        (
+            (*COLUMNS, "--cost", "fp=5,fn=1", "--amount", "money", "--picture", "p.png"),
+            "leave --picture or --amount out",
+        ),
+        ((*COLUMNS, "--picture", "p.jpg"), "is no picture"),
+        ((*COLUMNS, "--picture", "gone/p.png"), "no folder 'gone'"),
+        ((*COLUMNS, "--prevalence", "0.1", "--unlabelled", "scores.csv"), "two base rates"),
+        ((*COLUMNS, "--maximize", "roc_auc"), "not actions"),
+        ((*COLUMNS, "--maximize", "recall"), "marks every row"),
+        ((*COLUMNS, "--min-recall", "1.5"), "min_recall = 1.5"),
+        ((*COLUMNS, "--weight", "zero"), "at least 5 positives, but there are 0"),
+        (("--score", "p", "--label", "rare"), "at least 5 positives, but there are 3: label 2 more"),
+        (("--score", "p", "--label", "two"), "--positive"),
+        ((*COLUMNS, "--cost-matrix", "scores.csv"), "one label, not several classes"),
+        ((*COLUMNS, "--one-vs-rest", "--maximize", "f1"), "several classes"),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_is_stored(run, scores, own_folder, words, part):

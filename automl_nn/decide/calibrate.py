@@ -154,22 +154,24 @@ def _fit_label(logit: Array, y: Array) -> tuple[str, Map, Mapping[str, float]]:
     return kind, fitted, {name: float(values.mean()) for name, values in losses.items()}
 
 
-def bin_outputs(logit: Array, y: Array) -> tuple[Cells, Binned]:
+def bin_outputs(logit: Array, y: Array, *, weight: Array | None = None) -> tuple[Cells, Binned]:
     """Neighbouring outputs together, each group by its mean.
 
     Args:
         logit: Outputs of one label, (n_rows,).
         y: Labels in {0, 1}, (n_rows,).
+        weight: How many equal rows each row stands for, (n_rows,); above 0.
 
     Example:
         >>> bin_outputs(np.array([0.0, 2.0, 2.0]), np.array([0.0, 1.0, 0.0]))[1].positives.tolist()
         [0.0, 1.0]
     """
-    exact = tally(logit, y, np.ones(len(y)))
+    w = np.ones(len(y)) if weight is None else weight
+    exact = tally(logit, y, w)
     cells = exact.take(evenly(np.arange(exact.n_cuts), N_BINS + 1))
     of_cell = np.searchsorted(cells.cuts, logit, side="right") - 1
     n = cells.positives + cells.negatives
-    means = np.bincount(of_cell, weights=logit, minlength=len(n)) / n
+    means = np.bincount(of_cell, weights=w * logit, minlength=len(n)) / n
     return cells, Binned(means, cells.positives, cells.negatives)
 
 

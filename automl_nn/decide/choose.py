@@ -1,14 +1,20 @@
 """Take a decision: calibrate stored outputs, then choose what is best for a goal."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
 from automl_nn.decide.calibrate import Calibration, fit_calibration
+from automl_nn.decide.class_decisions import Costs, Offsets
 from automl_nn.decide.class_outputs import labelled
-from automl_nn.decide.decision import AsIs, Costs, Cuts, Decision, Offsets
+from automl_nn.decide.decision import AsIs, Decision
+from automl_nn.decide.drift import Histogram
 from automl_nn.decide.expected import choose_by_cost
 from automl_nn.decide.goal import Goal
+from automl_nn.decide.label_decision import Cuts
 from automl_nn.decide.labels import Question, choose_cuts, judged, shifted
 from automl_nn.decide.offsets import CLASS_UTILITIES, choose_offsets
 from automl_nn.decide.one_vs_rest import choose_one_vs_rest
@@ -61,38 +67,71 @@ def decide(
         >>> decision.apply([[-9.0], [5.0]]).tolist()
         [0, 1]
     """
+    outputs, targets = _checked(output, y)
+    if prevalence is not None and task.kind != "binary":
+        raise DecisionError(f"A {task.kind} task has no single base rate: leave prevalence = {prevalence:g} out.")
+    if task.family == "values":
+        decision: Decision = _as_is(task, outputs.shape[1], goal)
+    else:
+        question = Question(goal or DEFAULT_GOALS[task.kind], groups=groups, prevalence=prevalence, seed=seed)
+        choose = _for_labels if task.family == "labels" else _for_classes
+        decision = choose(task, outputs, targets, question)
+    return replace(decision, histograms=_histograms(task, decision.monitored(outputs), targets))
+
+
+def _checked(output: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
     outputs, targets = np.asarray(output, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if outputs.ndim != 2 or targets.ndim != 2 or len(outputs) != len(targets):
         raise DecisionError(f"Outputs {outputs.shape} and labels {targets.shape} must be tables of as many rows.")
     if not np.isfinite(outputs).all():
         raise DecisionError(f"{(~np.isfinite(outputs)).any(axis=1).sum()} rows have an output that is not finite.")
-    if prevalence is not None and task.kind != "binary":
-        raise DecisionError(f"A {task.kind} task has no single base rate: leave prevalence = {prevalence:g} out.")
-    if task.family == "values":
-        return _as_is(task, outputs.shape[1], goal)
-    chosen = goal or DEFAULT_GOALS[task.kind]
-    if task.family == "classes":
-        _check_for_classes(task, chosen)
-    elif chosen.for_classes:
-        raise DecisionError(f"{chosen.describe()!r} is a goal of several classes, but this is a {task.kind} task.")
-    calibration = fit_calibration(outputs, targets, family=task.family)
-    question = Question(chosen, groups=groups, prevalence=prevalence, seed=seed)
+    return outputs, targets
+
+
+def _histograms(task: Task, scores: Array, targets: Array) -> tuple[Histogram, ...]:
+    """Of the rows that have a label."""
+    names = task.classes if task.family == "classes" else task.targets
+    known: npt.NDArray[np.bool_] = ~np.isnan(targets)
+    if known.shape != scores.shape:
+        known = np.repeat(known.any(axis=1, keepdims=True), scores.shape[1], axis=1)
+    return tuple(Histogram.of(str(name), scores[known[:, j], j]) for j, name in enumerate(names) if known[:, j].any())
+
+
+def _for_labels(task: Task, outputs: Array, targets: Array, question: Question) -> Cuts:
+    goal, prevalence = question.goal, question.prevalence
+    if goal.for_classes:
+        raise DecisionError(f"{goal.describe()!r} is a goal of several classes, but this is a {task.kind} task.")
+    calibration = fit_calibration(outputs, targets, family="labels")
     calibrated = calibration.apply(outputs)
-    if task.family == "labels":
-        cuts = judged(choose_cuts(task.targets, calibrated, targets, question), calibration, outputs, targets)
-        return shifted(Cuts(task.kind, chosen, calibration, cuts), calibrated, targets, prevalence)
-    if chosen.one_vs_rest:
+    cuts = judged(choose_cuts(task.targets, calibrated, targets, question), calibration, outputs, targets)
+    return shifted(Cuts(task.kind, goal, calibration, cuts), calibrated, targets, prevalence)
+
+
+def _for_classes(task: Task, outputs: Array, targets: Array, question: Question) -> Decision:
+    goal = question.goal
+    _check_for_classes(task, goal)
+    calibration = fit_calibration(outputs, targets, family="classes")
+    if goal.one_vs_rest:
         return choose_one_vs_rest(task.classes, calibration, outputs, targets, question)
-    if chosen.costs is not None or chosen.may_reject:
+    if goal.costs is not None or goal.may_reject:
         return _by_cost(task.kind, calibration, outputs, targets, question)
-    scores, actual = labelled(log_softmax(calibrated, axis=1), targets)
-    utility = str(chosen.maximize)
-    return Offsets(task.kind, chosen, calibration, choose_offsets(scores, actual, utility=utility, seed=seed))
+    scores, actual = labelled(log_softmax(calibration.apply(outputs), axis=1), targets)
+    choice = choose_offsets(
+        scores, actual, utility=str(goal.maximize), groups=_groups(question, targets), seed=question.seed
+    )
+    return Offsets(task.kind, goal, calibration, choice)
+
+
+def _groups(question: Question, targets: Array) -> npt.NDArray[Any] | None:
+    """The groups of the rows that have a label."""
+    if question.groups is None:
+        return None
+    groups: npt.NDArray[Any] = np.asarray(question.groups)[~np.isnan(targets).any(axis=1)]
+    return groups
 
 
 def _by_cost(kind: str, calibration: Calibration, outputs: Array, targets: Array, question: Question) -> Costs:
     probability, actual = labelled(softmax(calibration.apply(outputs), axis=1), targets)
-    groups = None if question.groups is None else labelled(np.asarray(question.groups)[:, None], targets)[0][:, 0]
     goal = question.goal
     choice = choose_by_cost(
         probability,
@@ -100,7 +139,7 @@ def _by_cost(kind: str, calibration: Calibration, outputs: Array, targets: Array
         costs=goal.costs,
         reject=goal.reject,
         min_answered=goal.min_answered,
-        groups=groups,
+        groups=_groups(question, targets),
         seed=question.seed,
     )
     return Costs(kind, goal, calibration, choice)

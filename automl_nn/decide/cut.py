@@ -19,14 +19,16 @@ class Cut:
         utility_interval: Where that worth lies, with 90 % confidence.
         optimism: By how much the choice flatters itself on those rows.
         rule: The rule that chose.
-        metrics: Metrics and confusion counts at the threshold.
-        metrics_at_half: The same at the calibrated probability 0.5, of the base rate that the decision is for.
+        metrics: Metrics at the threshold, at the base rate that the decision is for, and the confusion counts of the
+            rows at hand.
+        metrics_at_half: The same at the probability 0.5.
         n_rows: Labelled rows.
         n_positives: Positive rows among them.
         warnings: What to know before trusting it.
         out_of_bag: What each rule is worth on rows that did not choose; empty if the rules were not compared.
         reliability: Log loss, Brier score and expected calibration error of the calibrated probabilities, on rows that
             the calibration was not fitted to.
+        theory: Where theory would cut if the probabilities were calibrated; None if it does not say.
     """
 
     label: str
@@ -44,6 +46,7 @@ class Cut:
     warnings: tuple[str, ...]
     out_of_bag: Mapping[str, float] = field(default_factory=dict)
     reliability: Mapping[str, float] = field(default_factory=dict)
+    theory: float | None = None
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Cut":

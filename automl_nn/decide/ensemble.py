@@ -1,6 +1,6 @@
 """Greedy ensembles of trials, from stored outputs alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,23 +8,41 @@ from scipy.special import log_softmax
 
 from automl_nn.task.base import Family, Task
 
-PROPER = {"labels": "neg_log_loss", "classes": "neg_log_loss", "values": "neg_root_mean_squared_error"}
-"""What members are chosen by: a proper score, which says more of few positives than a ranking does."""
-
 N_STEPS = 25
 """Members that are added, with replacement."""
 
+N_BEST = 20
+"""Trials that may be members: those that are best alone."""
+
+CAP = 0.5
+"""Share of the steps in which the same trial may be added."""
+
+Array = npt.NDArray[np.float64]
+
 
 def greedy_weights(
-    task: Task, outputs: Sequence[npt.ArrayLike], y: npt.ArrayLike, *, n_steps: int = N_STEPS
-) -> npt.NDArray[np.float64]:
+    task: Task,
+    outputs: Sequence[npt.ArrayLike],
+    y: npt.ArrayLike,
+    *,
+    n_steps: int = N_STEPS,
+    n_best: int = N_BEST,
+    cap: float = CAP,
+    row_weight: npt.NDArray[np.floating] | None = None,
+) -> Array:
     """Weights of trials, chosen one at a time so that the mean of those chosen scores best; one may be chosen again.
+
+    Members are chosen by a proper score, log loss or squared error, which says more of few positives than a ranking
+    does. Few candidates, few steps and the cap keep the choice from fitting the rows that choose.
 
     Args:
         task: What the outputs mean.
         outputs: Stored outputs of each trial, `(n_rows, d_out)`.
         y: Encoded labels, NaN where missing, `(n_rows, d_y)`.
-        n_steps: How many times a trial is chosen.
+        n_steps: How many times a trial is chosen; the best ensemble on the way is taken.
+        n_best: Trials that may be chosen.
+        cap: Share of the steps in which the same trial may be chosen.
+        row_weight: How often each row counts `(n_rows,)`, for a resample; once unless given.
 
     Returns:
         A weight for each trial, 0 or more, that sum to 1.
@@ -39,17 +57,71 @@ def greedy_weights(
         [0.5, 0.5, 0.0]
     """
     members = np.stack([comparable(output, family=task.family) for output in outputs])
-    labels, metric = np.asarray(y), PROPER[task.family]
+    score = proper_score(task, np.asarray(y), row_weight)
+    candidates = np.argsort(-score(members), kind="stable")[:n_best]
+    path = _path(members[candidates], score, n_steps=n_steps, most=max(1, int(np.ceil(cap * n_steps))))
+    weights = np.zeros(len(members))
+    weights[candidates] = path
+    return weights
+
+
+def _path(members: Array, score: Callable[[Array], Array], *, n_steps: int, most: int) -> Array:
+    """The weights of the best ensemble on the greedy way."""
     total, counts = np.zeros_like(members[0]), np.zeros(len(members))
+    best, weights = -np.inf, counts
     for step in range(1, n_steps + 1):
-        scores = [task.score(labels, (total + member) / step, metric=metric) for member in members]
+        scores = np.where((counts < most) | (len(members) == 1), score((total + members) / step), -np.inf)
         chosen = int(np.argmax(scores))
+        if not np.isfinite(scores[chosen]):
+            break
         total += members[chosen]
         counts[chosen] += 1
-    return counts / n_steps
+        if scores[chosen] > best:
+            best, weights = float(scores[chosen]), counts / step
+    return weights
 
 
-def blend(outputs: Sequence[npt.ArrayLike], weights: Sequence[float], *, family: Family) -> npt.NDArray[np.float64]:
+def proper_score(
+    task: Task, y: npt.NDArray[np.floating], row_weight: npt.NDArray[np.floating] | None = None
+) -> Callable[[Array], Array]:
+    """A function from outputs of m members `(m, n_rows, d_out)` to log likelihood or minus root mean square `(m,)`.
+
+    Args:
+        task: What the outputs mean.
+        y: Encoded labels, NaN where missing, `(n_rows, d_y)`.
+        row_weight: How often each row counts `(n_rows,)`.
+
+    Example:
+        >>> from automl_nn.task.tasks import Binary
+        >>> proper_score(Binary(("y",), "roc_auc"), np.array([[0.0], [1.0]]))(np.zeros((1, 2, 1))).round(3).tolist()
+        [-0.693]
+    """
+    known = np.isfinite(y)
+    if task.family == "classes":
+        known = known.all(axis=1, keepdims=True)
+    share = known if row_weight is None else known * row_weight[:, None]
+    share = share / np.maximum(share.sum(axis=0), 1e-300) / share.shape[1]
+    labels = np.nan_to_num(y).astype(np.float64)
+    if task.family == "values":
+        scales = task.prediction(np.ones((1, task.d_out))) - task.prediction(np.zeros((1, task.d_out)))
+        return lambda outputs: -_roots((outputs - labels) ** 2, share) @ scales[0]
+    if task.family == "labels":
+        return lambda outputs: np.tensordot(labels * outputs - _softplus(outputs), share, 2)
+    targets = labels if labels.shape[1] > 1 else np.eye(task.d_out)[labels[:, 0].astype(np.int64)]
+    return lambda outputs: ((log_softmax(outputs, axis=2) * targets).sum(axis=2) @ share)[:, 0]
+
+
+def _softplus(x: Array) -> Array:
+    return np.asarray(np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))))
+
+
+def _roots(squares: Array, share: Array) -> Array:
+    """Root mean squares of each member and target `(m, n_targets)`, divided by the number of targets."""
+    n_targets = share.shape[1]
+    return np.asarray(np.sqrt((squares * share).sum(axis=1) * n_targets) / n_targets)
+
+
+def blend(outputs: Sequence[npt.ArrayLike], weights: Sequence[float], *, family: Family) -> Array:
     """The weighted mean of outputs: of log-odds, of log-probabilities, or of values.
 
     Args:
@@ -65,7 +137,7 @@ def blend(outputs: Sequence[npt.ArrayLike], weights: Sequence[float], *, family:
     return np.asarray(np.sum(parts, axis=0))
 
 
-def comparable(output: npt.ArrayLike, *, family: Family) -> npt.NDArray[np.float64]:
+def comparable(output: npt.ArrayLike, *, family: Family) -> Array:
     """Outputs that may be averaged: log-probabilities of classes, others as they are.
 
     Example:

@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, final
 
-from automl_nn.decide.utilities import Constraints, Utility, cost, utility_named
+from automl_nn.decide.scorers import utility_of
+from automl_nn.decide.utilities import Constraints, Utility, cost
 from automl_nn.errors import DecisionError
+
+OWN_SCORER = "own scorer "
+"""What stands before the name of a scorer that cannot be stored."""
 
 
 @final
@@ -18,7 +22,9 @@ class Goal:
     precision to reach or a false positive rate to keep, F1 under both, and the number of marked rows under `top_k`.
 
     Args:
-        maximize: A name of `UTILITIES`, for classes of `CLASS_UTILITIES`.
+        maximize: A name of `UTILITIES`, for classes of `CLASS_UTILITIES`; `fbeta@3`, `net_benefit@0.1`; or a scorer of
+            scikit-learn that judges actions, by its name or as `make_scorer` returns it. Of the latter only the name is
+            stored.
         cost: Costs of a false alarm and of a miss, `(fp, fn)`, in one unit, or of all four outcomes,
             `(fp, fn, tp, tn)`; instead of `maximize`.
         min_precision: Smallest precision, in (0, 1].
@@ -42,7 +48,7 @@ class Goal:
         'cost(fp=1, fn=50) with recall >= 0.9'
     """
 
-    maximize: str | None = None
+    maximize: Any = None
     cost: tuple[float, ...] | None = None
     min_precision: float | None = None
     min_recall: float | None = None
@@ -72,8 +78,8 @@ class Goal:
         self._check_for_classes()
         if not goals and not self.constraints and not self.for_classes:
             raise DecisionError("The goal is empty: give a utility to maximize, costs, or a constraint.")
-        if self.maximize is not None:
-            self._check_maximize(utility_named(self.maximize))
+        if self.maximize is not None and not self._is_of_old_scorer:
+            self._check_maximize(utility_of(self.maximize))
 
     def _check_maximize(self, utility: Utility) -> None:
         brakes = _BRAKES.get(utility.name, ())
@@ -132,7 +138,13 @@ class Goal:
         if self.cost is not None:
             fp, fn, tp, tn = (*self.cost, 0.0, 0.0)[:4]
             return cost(fp=fp, fn=fn, tp=tp, tn=tn)
-        return utility_named(self.maximize or self._counterpart())
+        if self._is_of_old_scorer:
+            raise DecisionError(f"Of {self.maximize!r} only the name is stored: decide again with the scorer itself.")
+        return utility_of(self._counterpart() if self.maximize is None else self.maximize)
+
+    @property
+    def _is_of_old_scorer(self) -> bool:
+        return isinstance(self.maximize, str) and self.maximize.startswith(OWN_SCORER)
 
     def _counterpart(self) -> str:
         if self.min_precision is None and self.min_recall is None:
@@ -146,7 +158,8 @@ class Goal:
         if self.for_classes:
             return self._describe_for_classes()
         kept = self.constraints.describe()
-        return f"{self.utility.name} with {kept}" if kept else self.utility.name
+        name = self.maximize if self._is_of_old_scorer else self.utility.name
+        return f"{name} with {kept}" if kept else str(name)
 
     def _describe_for_classes(self) -> str:
         named = self.maximize or "accuracy" if self.costs is None else f"cost matrix of {len(self.costs)} classes"
@@ -159,11 +172,14 @@ class Goal:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
-        return asdict(self)
+        if self.maximize is None or isinstance(self.maximize, str):
+            return asdict(self)
+        return asdict(replace(self, maximize=f"{OWN_SCORER}{self.utility.name}"))
 
     def given(self) -> dict[str, Any]:
         """The values that are given, by name."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
     @staticmethod
     def unless_empty(**wanted: Any) -> "Goal | None":

@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 
 from automl_nn.decide.cells import Cells
-from automl_nn.decide.rules import RULES, Indices, Sweep
+from automl_nn.decide.rules import RULES, Indices, Sweep, candidates
 from automl_nn.decide.utilities import Array, Counts, Utility
 
 DEFAULT = next(iter(RULES))
@@ -46,7 +46,7 @@ def out_of_bag(cells: Cells, sweep: Sweep, *, rng: np.random.Generator) -> tuple
     if n < 2:
         return DEFAULT, {}
     chosen, judged = replace(sweep, sample=inside), replace(sweep, sample=outside).worth
-    worth = {name: judged[np.arange(n), rule(chosen)] for name, rule in RULES.items()}
+    worth = {name: judged[np.arange(n), rule(chosen)] for name, rule in candidates(sweep).items()}
     factor = np.sqrt(1 / n + (1 - IN_BAG) / IN_BAG)
     gains = {name: values - worth[DEFAULT] for name, values in worth.items()}
     better = {name: gain.mean() for name, gain in gains.items() if gain.mean() > factor * gain.std(ddof=1)}

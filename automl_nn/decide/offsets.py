@@ -91,7 +91,13 @@ class OffsetChoice:
 
 
 def choose_offsets(
-    log_probability: npt.ArrayLike, y: npt.ArrayLike, *, utility: str, n_bootstrap: int = 200, seed: int = 0
+    log_probability: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    utility: str,
+    groups: npt.ArrayLike | None = None,
+    n_bootstrap: int = 200,
+    seed: int = 0,
 ) -> OffsetChoice:
     """Choose the power of the prior that the class probabilities are divided by.
 
@@ -101,6 +107,7 @@ def choose_offsets(
         log_probability: Calibrated log-probabilities, up to a constant per row, (n_rows, n_classes).
         y: Class index, (n_rows,).
         utility: A name of `CLASS_UTILITIES`.
+        groups: Rows that belong together, (n_rows,): resamples draw them as a whole.
         n_bootstrap: Resamples.
         seed: Seed of the resamples.
 
@@ -119,7 +126,9 @@ def choose_offsets(
     scores, actual = _checked(log_probability, y)
     log_prior = _log_prior(actual, scores.shape[1])
     strengths = STRENGTHS[:1] if utility == "accuracy" else STRENGTHS
-    samples = _sample(scores, log_prior, actual, strengths, n_bootstrap=n_bootstrap, rng=np.random.default_rng(seed))
+    actions = _actions(scores, log_prior, strengths)
+    rng, units = np.random.default_rng(seed), None if groups is None else np.asarray(groups)
+    samples = _sample(actions, actual, len(log_prior), groups=units, n_bootstrap=n_bootstrap, rng=rng)
     worth = {name: of(*samples) for name, of in CLASS_UTILITIES.items()}
     bests = worth[utility][1:].argmax(axis=1)
     low, chosen, high = np.quantile(bests, (TAILS[0], 0.5, TAILS[1]), method="inverted_cdf")
@@ -154,9 +163,9 @@ def tally_classes(log_probability: npt.ArrayLike, y: npt.ArrayLike, *, strengths
         [1.0]
     """
     scores, actual = _checked(log_probability, y)
-    log_prior = _log_prior(actual, scores.shape[1])
+    actions = _actions(scores, _log_prior(actual, scores.shape[1]), strengths)
     rng = np.random.default_rng(0)
-    tp, predicted, rows = _sample(scores, log_prior, actual, strengths, n_bootstrap=0, rng=rng)
+    tp, predicted, rows = _sample(actions, actual, scores.shape[1], groups=None, n_bootstrap=0, rng=rng)
     columns = {
         "strength": strengths,
         "precision": ratio(tp, predicted).mean(-1)[0],
@@ -195,28 +204,36 @@ def warn_of_rare(rows_of_class: npt.ArrayLike) -> tuple[str, ...]:
     return (f"Fewer than {FEW_ROWS} rows of class {', '.join(few)}: the decision is uncertain there.",) if few else ()
 
 
+def _actions(scores: Array, log_prior: Array, strengths: Array) -> npt.NDArray[np.int64]:
+    """The class of each row under each power, (n_strengths, n_rows)."""
+    return np.stack([(scores - t * log_prior).argmax(axis=1) for t in strengths])
+
+
 def _sample(
-    scores: Array,
-    log_prior: Array,
+    actions: npt.NDArray[np.int64],
     actual: npt.NDArray[np.int64],
-    strengths: Array,
+    n_classes: int,
     *,
+    groups: npt.NDArray[Any] | None,
     n_bootstrap: int,
     rng: np.random.Generator,
 ) -> tuple[Array, Array, Array]:
     """True positives, predictions and rows per class, (1 + n_bootstrap, n_strengths, n_classes).
 
     First of the rows as they are, then of resamples. Rows with one class and one action under each strength are alike,
-    so counting the draws of each such kind is the bootstrap of the rows.
+    so counting the draws of each such kind is the bootstrap of the rows; groups are drawn as a whole.
     """
-    actions = np.stack([(scores - t * log_prior).argmax(axis=1) for t in strengths])
-    first, rows = _kinds(actions, actual, scores.shape[1])
-    drawn = rng.multinomial(len(actual), rows / len(actual), size=n_bootstrap)
+    first, kind = _kinds(actions, actual, n_classes)
+    rows = np.bincount(kind)
+    if groups is None:
+        drawn: Array = rng.multinomial(len(actual), rows / len(actual), size=n_bootstrap).astype(np.float64)
+    else:
+        drawn = _draw_groups(kind, groups, n_bootstrap=n_bootstrap, rng=rng)
     weights = np.vstack([rows, drawn]).astype(np.float64)
     actions, actual = actions[:, first], actual[first]
 
     def per_class(classes: npt.NDArray[np.int64], counted: npt.NDArray[np.bool_]) -> Array:
-        shape = (len(classes), scores.shape[1])
+        shape = (len(classes), n_classes)
         summed: Array = weights @ csr_array(
             (counted.astype(np.float64), (np.arange(len(classes)), classes)), shape=shape
         )
@@ -231,10 +248,21 @@ def _sample(
 def _kinds(
     actions: npt.NDArray[np.int64], actual: npt.NDArray[np.int64], n_classes: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The first row of each kind, and how many rows it has; kinds are told apart by 64 random bits."""
+    """The first row of each kind, and the kind of each row; kinds are told apart by 64 random bits."""
     keys = np.random.default_rng(0).integers(2**63, size=(len(actions) + 1, n_classes))
     kind = keys[-1][actual]
     for key, action in zip(keys[:-1], actions, strict=True):
         kind = kind ^ key[action]
-    _, first, rows = np.unique(kind, return_index=True, return_counts=True)
-    return first, rows
+    _, first, of_row = np.unique(kind, return_index=True, return_inverse=True)
+    return first, of_row
+
+
+def _draw_groups(
+    kind: npt.NDArray[np.int64], groups: npt.NDArray[Any], *, n_bootstrap: int, rng: np.random.Generator
+) -> Array:
+    """Rows of each kind in resamples of the groups, (n_bootstrap, n_kinds)."""
+    _, unit = np.unique(groups, return_inverse=True)
+    n_units = int(unit.max()) + 1
+    table = csr_array((np.ones(len(kind)), (unit, kind)), shape=(n_units, int(kind.max()) + 1))
+    drawn: Array = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=n_bootstrap) @ table
+    return drawn

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_nn.decide.calibrate import Calibration
+from automl_nn.decide.class_decisions import OneVsRest
 from automl_nn.decide.class_outputs import labelled, odds_against_rest
-from automl_nn.decide.decision import OneVsRest
 from automl_nn.decide.labels import Question, choose_cuts
 from automl_nn.decide.offsets import CLASS_UTILITIES, warn_of_rare
 from automl_nn.decide.utilities import Array

@@ -17,7 +17,9 @@ N_BINS = 10
 Z_90 = float(ndtri(0.95))
 
 
-def reliability(output: npt.ArrayLike, y: npt.ArrayLike, *, kind: str = "identity") -> pd.DataFrame:
+def reliability(
+    output: npt.ArrayLike, y: npt.ArrayLike, *, kind: str = "identity", weight: npt.ArrayLike | None = None
+) -> pd.DataFrame:
     """Predicted and observed shares of positives, in groups of rows of neighbouring probabilities.
 
     The map is fitted to four fifths of the rows and read on the rest, again and again; fewer than 20 rows of the rarer
@@ -27,6 +29,7 @@ def reliability(output: npt.ArrayLike, y: npt.ArrayLike, *, kind: str = "identit
         output: Outputs (logits) of one label, (n_rows,).
         y: Labels in {0, 1}, NaN where missing, (n_rows,).
         kind: The kind of map, a name of `KINDS`.
+        weight: How many equal rows each row stands for, (n_rows,).
 
     Returns:
         One row a group, ascending: `n_rows`, `predicted` (mean probability), `observed` (share of positives), the 90 %
@@ -43,8 +46,9 @@ def reliability(output: npt.ArrayLike, y: npt.ArrayLike, *, kind: str = "identit
         (10, True)
     """
     logit, labels = np.asarray(output, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    rows = ~np.isnan(labels)
-    cells, binned = bin_outputs(logit[rows], labels[rows])
+    w = np.ones(len(labels)) if weight is None else np.asarray(weight, dtype=np.float64)
+    rows = ~np.isnan(labels) & (w > 0)
+    cells, binned = bin_outputs(logit[rows], labels[rows], weight=w[rows])
     few = min(cells.positives.sum(), cells.negatives.sum()) < MIN_EVENTS
     kind = "identity" if few else kind
     sums = np.zeros((5, len(binned.logit)))

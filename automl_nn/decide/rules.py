@@ -7,12 +7,15 @@ from typing import final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+from scipy.special import logit, ndtr, ndtri
 
 from automl_nn.decide.cells import Cells, Sample
 from automl_nn.decide.utilities import ROUNDING, Array, Constraints, Counts, Utility
 
 Indices = npt.NDArray[np.int64]
+
+THEORY = "threshold of theory"
+"""The rule that only logits of probabilities have."""
 
 PLATEAU = 0.002
 """Share of the utility's range by which a cut-off of the plateau may fall short of the best.
@@ -89,6 +92,7 @@ class Sweep:
         utility: What to maximize.
         constraints: What to keep, on each sample.
         scale: The scale of all rows.
+        logits: The cut-offs, (n_cuts,), if they are logits of probabilities; None if the scores have another unit.
         n_inner: Resamples of each sample, for the rules that need them.
     """
 
@@ -96,6 +100,7 @@ class Sweep:
     utility: Utility
     constraints: Constraints
     scale: Scale
+    logits: Array | None = None
     n_inner: int = 10
 
     @cached_property
@@ -210,6 +215,39 @@ def binormal_plug_in(sweep: Sweep) -> Indices:
     return sweep.with_rare(share * sweep.rare.sum(-1, keepdims=True))
 
 
+def theoretical(sweep: Sweep) -> Indices:
+    """The cut-off that is best if the scores are logits of calibrated probabilities: that of the costs, half of F1, ...
+
+    Where it depends on the utility's optimum, that of the smoothed sweep stands for it.
+
+    Raises:
+        TypeError: The scores are no logits, or theory has no threshold for the utility: `has_theory` says so.
+    """
+    if sweep.logits is None:
+        raise TypeError("Theory needs scores that are logits of probabilities.")
+    middle: Indices = np.searchsorted((sweep.logits[1:] + sweep.logits[:-1]) / 2, logits_of_theory(sweep))
+    return middle
+
+
+def logits_of_theory(sweep: Sweep) -> Array:
+    """Where calibrated logits would be cut, (n_samples,).
+
+    Raises:
+        TypeError: Theory has no threshold for the utility.
+    """
+    if sweep.utility.theory is None:
+        raise TypeError(f"There is no threshold of theory for {sweep.utility.name}.")
+    best = np.take_along_axis(sweep.worth, smoothed_sweep(sweep)[:, None], axis=1)[:, 0]
+    positives, negatives = (rows.sum(-1) for rows in sweep.sample)
+    at: Array = logit(np.clip(sweep.utility.theory(best, positives / (positives + negatives)), 1e-12, 1 - 1e-12))
+    return at
+
+
+def has_theory(sweep: Sweep) -> bool:
+    """Whether theory has a threshold for this utility and these scores."""
+    return sweep.logits is not None and sweep.utility.theory is not None
+
+
 RULES: Mapping[str, Callable[[Sweep], Indices]] = {
     "smoothed sweep": smoothed_sweep,
     "exact sweep": exact_sweep,
@@ -218,3 +256,8 @@ RULES: Mapping[str, Callable[[Sweep], Indices]] = {
     "binormal plug-in": binormal_plug_in,
 }
 """The rules by name; the first one is taken unless another one proves to be better out of the bag."""
+
+
+def candidates(sweep: Sweep) -> Mapping[str, Callable[[Sweep], Indices]]:
+    """The rules that can be asked."""
+    return {**RULES, THEORY: theoretical} if has_theory(sweep) else RULES

@@ -4,11 +4,33 @@ from typing import Any
 
 import numpy as np
 
-from automl_nn.decide.utilities import Array, Utility
+from automl_nn.decide.utilities import UTILITIES, Array, Utility, utility_named
 from automl_nn.errors import DecisionError
 
 LABELS, ACTIONS = np.array([1, 0, 1, 0]), np.array([1, 1, 0, 0])
 """One row of each outcome: a true and a false positive, a false and a true negative."""
+
+
+def utility_of(goal: Any) -> Utility:
+    """The utility of a name, of ours or of scikit-learn's scorers, or of a scorer.
+
+    Args:
+        goal: A name, or what `make_scorer` returned.
+
+    Raises:
+        DecisionError: There is none of this name, or the scorer does not judge actions.
+
+    Example:
+        >>> utility_of("f1").name, utility_of("jaccard").name
+        ('f1', 'jaccard')
+    """
+    if not isinstance(goal, str):
+        return scorer_utility(goal)
+    if goal in UTILITIES or "@" in goal:
+        return utility_named(goal)
+    from sklearn.metrics import get_scorer_names  # a second of imports, for these names only
+
+    return scorer_utility(goal) if goal in get_scorer_names() else utility_named(goal)
 
 
 def scorer_utility(scorer: Any) -> Utility:
@@ -34,7 +56,8 @@ def scorer_utility(scorer: Any) -> Utility:
     try:
         found = get_scorer(scorer) if isinstance(scorer, str) else scorer
         score, sign, options = found._score_func, found._sign, found._kwargs
-        name = scorer if isinstance(scorer, str) else getattr(score, "__name__", "scorer")
+        named = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        name = scorer if isinstance(scorer, str) else f"{getattr(score, '__name__', 'scorer')}({named})"
         response = found._response_method
     except (ValueError, AttributeError) as error:
         raise DecisionError(f"{scorer!r} is no scorer: give a name of scikit-learn's or make_scorer(...).") from error

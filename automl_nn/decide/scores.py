@@ -9,6 +9,7 @@ from scipy.special import logit
 
 from automl_nn.decide.calibrate import fit_calibration
 from automl_nn.decide.cut import Cut
+from automl_nn.decide.drift import Drift, Histogram, drift
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.labels import cut_of
 from automl_nn.decide.reliability import quality, reliability
@@ -61,7 +62,7 @@ def decide_scores(
     if goal.for_classes:
         raise DecisionError(f"{goal.describe()!r} is a goal of several classes, but these are the scores of one label.")
     p, t = np.asarray(scores, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    _check_probabilities(p, t)
+    check_probabilities(p, t)
     logits = logit_of(p)
     choice = choose_threshold(
         logits,
@@ -72,11 +73,12 @@ def decide_scores(
         groups=groups,
         prevalence=prevalence,
         row_costs=None if amounts is None else _row_costs(goal, amounts),
+        are_logits=True,
         seed=seed,
     )
-    cut = cut_of(label, logits, t, choice=choice)
+    cut = cut_of(label, logits, t, choice=choice, weight=weight, prevalence=prevalence)
     threshold = _in_unit(p, logits >= choice.threshold, cut.threshold)
-    return replace(cut, threshold=threshold, reliability=quality(reliability(logits, t)))
+    return replace(cut, threshold=threshold, reliability=quality(reliability(logits, t, weight=weight)))
 
 
 def logit_of(p: Array) -> Array:
@@ -91,27 +93,67 @@ def logit_of(p: Array) -> Array:
     return odds
 
 
-def rate_of_scores(scores: npt.ArrayLike, y: npt.ArrayLike, *, new: npt.ArrayLike, seed: int = 0) -> BaseRate:
+def rate_of_scores(
+    scores: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    new: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+    seed: int = 0,
+) -> BaseRate:
     """The share of positives among new scores without labels, by a calibration on scores with labels.
 
     Args:
         scores: Probabilities of rows with labels, (n_rows,).
         y: Their labels in {0, 1}, NaN where missing, (n_rows,).
         new: Probabilities of rows without labels, (n_new,).
+        weight: How many equal rows each row with a label stands for, (n_rows,).
         seed: Seed of the resamples.
 
     Raises:
         DecisionError: They are no probabilities, or one class is absent.
     """
     p, t, q = (np.asarray(values, dtype=np.float64) for values in (scores, y, new))
-    _check_probabilities(p, t)
-    _check_probabilities(q, np.zeros(len(q)))
+    check_probabilities(p, t)
+    check_probabilities(q, np.zeros(len(q)))
     calibration = fit_calibration(logit_of(p)[:, None], t[:, None], family="labels")
-    prior = float(np.nanmean(t)) if (~np.isnan(t)).any() else 0.0
+    w = np.where(np.isnan(t), 0.0, 1.0 if weight is None else weight)
+    prior = float(w @ np.nan_to_num(t) / w.sum()) if w.any() else 0.0
     return estimate_base_rate(calibration.apply(logit_of(q)[:, None]), prior=prior, seed=seed)
 
 
-def _check_probabilities(p: Array, y: Array) -> None:
+def drift_of_scores(scores: npt.ArrayLike, *, new: npt.ArrayLike, label: str = "label") -> Drift:
+    """How far new probabilities lie from those that a decision was made on.
+
+    Args:
+        scores: Probabilities of the rows that it was made on, (n_rows,).
+        new: New ones, (n_new,).
+        label: What they are of.
+
+    Raises:
+        DecisionError: They are no probabilities, or there is none.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> drift_of_scores(rng.random(2000), new=rng.random(2000) ** 2).level
+        'major'
+    """
+    before, after = np.asarray(scores, dtype=np.float64), np.asarray(new, dtype=np.float64)
+    for p in (before, after):
+        check_probabilities(p, np.zeros(len(p)))
+    return drift(Histogram.of(label, before), after)
+
+
+def check_probabilities(p: Array, y: Array) -> None:
+    """Refuse scores that are no probabilities, where a label is known.
+
+    Args:
+        p: Scores, (n_rows,).
+        y: Labels, NaN where missing, (n_rows,).
+
+    Raises:
+        DecisionError: A score is not finite, or not in [0, 1].
+    """
     if p.ndim != 1 or p.shape != y.shape:
         raise DecisionError(f"Scores {p.shape} and labels {y.shape} must be columns of one length.")
     labelled = p[~np.isnan(y)]

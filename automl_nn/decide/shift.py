@@ -1,5 +1,6 @@
 """The same scores at another base rate: how often positives occur there, and what the rows at hand stand for then."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -85,12 +86,13 @@ def _em(evidence: Array, n: Array, start: float) -> Array:
     return share
 
 
-def class_weight(y: npt.ArrayLike, *, prevalence: float) -> tuple[float, float]:
+def class_weight(y: npt.ArrayLike, *, prevalence: float, weight: npt.ArrayLike | None = None) -> tuple[float, float]:
     """How many rows a positive and a negative row stand for where positives are another share of the rows.
 
     Args:
         y: Labels in {0, 1}, NaN where missing, (n_rows,).
         prevalence: Share of positives there, in (0, 1).
+        weight: How many equal rows each row stands for here, (n_rows,).
 
     Raises:
         DecisionError: It is no share, or a class is absent.
@@ -102,7 +104,8 @@ def class_weight(y: npt.ArrayLike, *, prevalence: float) -> tuple[float, float]:
     """
     _check_share("prevalence", prevalence)
     labels = np.asarray(y, dtype=np.float64)
-    share = float(np.nanmean(labels)) if (~np.isnan(labels)).any() else 0.0
+    w = np.where(np.isnan(labels), 0.0, 1.0 if weight is None else weight)
+    share = float(w @ np.nan_to_num(labels) / w.sum()) if w.any() else 0.0
     if not 0 < share < 1:
         raise DecisionError("A base rate can only be shifted where both classes occur: label rows of the other one.")
     return prevalence / share, (1 - prevalence) / (1 - share)
@@ -121,7 +124,21 @@ def shift_utility(utility: Utility, weight: tuple[float, float]) -> Utility:
     def of(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
         return utility.of(*weighted(Counts(tp, fp, fn, tn), weight))
 
-    return replace(utility, of=of)
+    return replace(utility, of=of, theory=None if utility.theory is None else _theory_here(utility.theory, weight))
+
+
+def _theory_here(
+    theory: Callable[[Array, Array], Array], weight: tuple[float, float]
+) -> Callable[[Array, Array], Array]:
+    """Theory speaks of the probabilities there; the same rows have these ones here."""
+    positive, negative = weight
+
+    def here(best: Array, share: Array) -> Array:
+        there = theory(best, positive * share / (positive * share + negative * (1 - share)))
+        moved: Array = expit(logit(there) - np.log(positive / negative))
+        return moved
+
+    return here
 
 
 def shift_calibration(calibration: Calibration, *, before: float, after: float) -> Calibration:

@@ -1,21 +1,30 @@
 """Choose the cut-off of one label from stored scores, with an interval, or refuse."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from automl_nn.decide.cells import Cells, Sample, evenly, tally
 from automl_nn.decide.honest import DEFAULT, TAILS, out_of_bag, promise
-from automl_nn.decide.rules import RULES, Scale, Sweep, best_cut
+from automl_nn.decide.rows import check_enough, checked_rows, priced
+from automl_nn.decide.rules import (
+    THEORY,
+    Indices,
+    Scale,
+    Sweep,
+    best_cut,
+    candidates,
+    has_theory,
+    logits_of_theory,
+    theoretical,
+)
 from automl_nn.decide.shift import class_weight, shift_utility
-from automl_nn.decide.utilities import Array, Constraints, Counts, Utility, utility_named
+from automl_nn.decide.utilities import Constraints, Counts, Utility, utility_named
 from automl_nn.errors import DecisionError, did_you_mean
-
-MIN_ROWS = 5
-"""Positives, and negatives, below which a choice is refused."""
 
 FEW_ROWS = 20
 """Positives, and negatives, below which a choice warns and the rules are not compared."""
@@ -38,6 +47,20 @@ FREE = Constraints()
 
 @final
 @dataclass(frozen=True)
+class Pull:
+    """A threshold that few rows are drawn to: that of other labels together.
+
+    Args:
+        threshold: The threshold.
+        n_rows: Rows of the rarer class that it weighs as much as.
+    """
+
+    threshold: float
+    n_rows: float = 5.0
+
+
+@final
+@dataclass(frozen=True)
 class ThresholdChoice:
     """A chosen cut-off and how sure it is.
 
@@ -55,6 +78,7 @@ class ThresholdChoice:
             or if the utility takes long.
         warnings: What to know before trusting it.
         out_of_bag: What each rule is worth on rows that did not choose; empty if the rules were not compared.
+        theory: Where theory would cut if the scores were logits of calibrated probabilities; None if it does not say.
     """
 
     threshold: float
@@ -69,6 +93,7 @@ class ThresholdChoice:
     grid_error: float
     warnings: tuple[str, ...]
     out_of_bag: Mapping[str, float] = field(default_factory=dict)
+    theory: float | None = None
 
 
 def choose_threshold(
@@ -82,6 +107,8 @@ def choose_threshold(
     row_costs: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     prevalence: float | None = None,
     rule: str = OUT_OF_BAG,
+    are_logits: bool = False,
+    pull: Pull | None = None,
     n_bootstrap: int = 200,
     seed: int = 0,
 ) -> ThresholdChoice:
@@ -104,6 +131,8 @@ def choose_threshold(
             constraints are those of there.
         rule: A name of `RULES`, or `out-of-bag`: the smoothed sweep, unless another rule proves to be better on rows
             that did not choose. Under constraints, and below 20 positives or negatives, the rules are not compared.
+        are_logits: The scores are log-odds of probabilities, so that the threshold of theory is one of the candidates.
+        pull: What the threshold is drawn to, the more the fewer rows there are.
         n_bootstrap: Resamples, 10 or more.
         seed: Seed of the resamples.
 
@@ -122,25 +151,26 @@ def choose_threshold(
         (True, 'smoothed sweep')
     """
     utility = utility_named(utility) if isinstance(utility, str) else utility
-    _check_names(rule, n_bootstrap)
-    rows = _checked(scores, y, weight, groups)
-    _check_enough(rows.y, np.ones(len(rows.y)) if row_costs else rows.weight)
+    _check_number(n_bootstrap)
+    rows = checked_rows(scores, y, weight, groups)
+    check_enough(rows.y, np.ones(len(rows.y)) if row_costs else rows.weight)
     if row_costs:
-        rows, utility = _priced(rows, row_costs)
+        rows, utility = priced(rows, row_costs)
     if prevalence is not None:
-        shift = class_weight(rows.y, prevalence=prevalence)
+        shift = class_weight(rows.y, prevalence=prevalence, weight=rows.weight)
         utility, constraints = shift_utility(utility, shift), replace(constraints, class_weight=shift)
-    cells, grid_error = _candidates(tally(rows.scores, rows.y, rows.weight, groups=rows.groups), utility, constraints)
+    exact = tally(rows.scores, rows.y, rows.weight, groups=rows.groups)
+    cells, grid_error = _candidates(exact, utility, constraints, are_logits=are_logits)
     rng = np.random.default_rng(seed)
     alone = Sample(cells.positives[None], cells.negatives[None])
-    sweep = Sweep(alone, utility, constraints, Scale.of(cells))
+    sweep = Sweep(alone, utility, constraints, Scale.of(cells), cells.cuts if are_logits else None)
     worth: Mapping[str, float] = {}
     if rule == OUT_OF_BAG:
         rule, worth = out_of_bag(cells, sweep, rng=rng) if _can_tell(cells, sweep) else (DEFAULT, {})
     n = min(n_bootstrap, SLOW_BOOTSTRAP) if utility.is_slow else n_bootstrap
     resampled = replace(sweep, sample=cells.resample(n, rng=rng))
-    choice = _choice(cells, replace(sweep, n_inner=n), rule, resampled=resampled)
-    return replace(choice, out_of_bag=worth, grid_error=grid_error)
+    choice = _choice(cells, replace(sweep, n_inner=n), _chooser(rule, sweep, cells, pull), resampled=resampled)
+    return _with_theory(replace(choice, out_of_bag=worth, grid_error=grid_error), sweep)
 
 
 def _can_tell(cells: Cells, sweep: Sweep) -> bool:
@@ -149,78 +179,47 @@ def _can_tell(cells: Cells, sweep: Sweep) -> bool:
     return bool(enough and not sweep.constraints and not sweep.utility.is_slow)
 
 
-def _check_names(rule: str, n_bootstrap: int) -> None:
-    if rule not in (OUT_OF_BAG, *RULES):
-        raise DecisionError(f"Unknown rule {rule!r}. {did_you_mean(rule, (OUT_OF_BAG, *RULES))}")
+@final
+@dataclass(frozen=True)
+class _Chooser:
+    """A rule by its name in reports."""
+
+    name: str
+    of: Callable[[Sweep], Indices]
+
+
+def _chooser(rule: str, sweep: Sweep, cells: Cells, pull: Pull | None) -> _Chooser:
+    """The rule, and what it is pulled to."""
+    known = candidates(sweep)
+    if rule not in known:
+        raise DecisionError(f"Unknown rule {rule!r}. {did_you_mean(rule, (OUT_OF_BAG, *known))}")
+    if pull is None:
+        return _Chooser(rule, known[rule])
+    n = min(float(rows.sum()) for rows in cells.sample)
+    share, middles = n / (n + pull.n_rows), (cells.cuts[1:] + cells.cuts[:-1]) / 2
+
+    def pulled(sweep: Sweep) -> Indices:
+        at: Indices = np.searchsorted(middles, share * cells.cuts[known[rule](sweep)] + (1 - share) * pull.threshold)
+        return at
+
+    return _Chooser(f"{rule}, drawn to that of all labels", pulled)
+
+
+def _check_number(n_bootstrap: int) -> None:
     if n_bootstrap < 10:
         raise DecisionError(f"n_bootstrap = {n_bootstrap} is too few for an interval: give 10 or more.")
 
 
-@final
-@dataclass(frozen=True)
-class _Rows:
-    """Labelled rows with weight, one column each."""
-
-    scores: Array
-    y: Array
-    weight: Array
-    groups: npt.NDArray[Any] | None
-    at: npt.NDArray[np.bool_]
-
-
-def _checked(
-    scores: npt.ArrayLike, y: npt.ArrayLike, weight: npt.ArrayLike | None, groups: npt.ArrayLike | None
-) -> _Rows:
-    s, t = np.asarray(scores, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    w = np.ones(len(t)) if weight is None else np.asarray(weight, dtype=np.float64)
-    units = None if groups is None else np.asarray(groups)
-    if s.ndim != 1 or s.shape != t.shape or s.shape != w.shape or (units is not None and units.shape != s.shape):
-        raise DecisionError(f"Scores {s.shape}, labels {t.shape} and weights {w.shape} must be columns of one length.")
-    if not (np.isfinite(w).all() and (w >= 0).all()):
-        raise DecisionError("A weight is negative or not finite: it counts equal rows, so give 0 or more.")
-    rows = ~np.isnan(t) & (w > 0)
-    s, t, w = s[rows], t[rows], w[rows]
-    if not np.isfinite(s).all():
-        raise DecisionError(f"{(~np.isfinite(s)).sum()} of {len(s)} scores are not finite: leave those rows out.")
-    wrong = t[(t != 0) & (t != 1)]
-    if len(wrong):
-        raise DecisionError(f"The label {wrong[0]:g} is neither 0 nor 1: code positives as 1 and missing ones as NaN.")
-    return _Rows(s, t, w, units if units is None else units[rows], rows)
-
-
-def _priced(rows: _Rows, row_costs: tuple[npt.ArrayLike, npt.ArrayLike]) -> tuple[_Rows, Utility]:
-    """Rows that weigh what their error costs, each drawn as a whole, and minus the mean cost of a row."""
-    fp, fn = (np.broadcast_to(np.asarray(part, dtype=np.float64), rows.at.shape)[rows.at] for part in row_costs)
-    price = rows.weight * np.where(rows.y == 1, fn, fp)
-    if not (np.isfinite(price).all() and (price >= 0).all() and price[rows.y == 1].any() and price[rows.y == 0].any()):
-        raise DecisionError("The costs of rows must be finite, 0 or more, and not all 0 for a class: correct them.")
-    mean = float(price.sum() / len(price))
-    units = np.arange(len(price)) if rows.groups is None else rows.groups
-
-    def of(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
-        return -mean * (fp + fn) / (tp + fp + fn + tn)
-
-    return replace(rows, weight=price / mean, groups=units), Utility("cost of rows", of, source="Elkan (2001)")
-
-
-def _check_enough(y: Array, weight: Array) -> None:
-    for kind, label in (("positives", 1), ("negatives", 0)):
-        n = float(weight[y == label].sum())
-        if n < MIN_ROWS:
-            more = np.ceil(MIN_ROWS - n)
-            raise DecisionError(
-                f"A threshold needs at least {MIN_ROWS} {kind}, but there are {n:g}: label {more:g} more."
-            )
-
-
-def _candidates(exact: Cells, utility: Utility, constraints: Constraints) -> tuple[Cells, float]:
+def _candidates(exact: Cells, utility: Utility, constraints: Constraints, *, are_logits: bool) -> tuple[Cells, float]:
     """The cells to sweep, and what leaving the other cut-offs out may cost."""
     if utility.is_slow:
         exact = exact.take(evenly(exact.corners(), SLOW_LIMIT))
     counts = exact.counts()
     worth, short = utility.of(*counts), constraints.shortfall(counts)
     if short.min() > 0:
-        raise DecisionError(_unreachable(exact, short, worth, constraints))
+        at = int(best_cut(worth, short))
+        nearest = float(expit(exact.cuts[at]) if are_logits else exact.cuts[at])
+        raise DecisionError(_unreachable(Counts(*(count[at] for count in counts)), constraints, nearest=nearest))
     needed = exact.corners() if utility.monotone else np.arange(exact.n_cuts)
     kept = np.union1d(evenly(needed, LIMIT), evenly(np.arange(exact.n_cuts), N_EVEN))
     kept = np.union1d(kept, [int(best_cut(worth, short))])
@@ -229,19 +228,18 @@ def _candidates(exact: Cells, utility: Utility, constraints: Constraints) -> tup
     return exact.take(kept), float((worth[needed] - np.maximum(worth[lower], worth[upper])).max())
 
 
-def _unreachable(cells: Cells, short: Array, worth: Array, constraints: Constraints) -> str:
-    at = int(best_cut(worth, short))
-    tp, fp, fn, tn = (float(count[at]) for count in cells.counts())
+def _unreachable(counts: Counts, constraints: Constraints, *, nearest: float) -> str:
+    tp, fp, fn, tn = (float(count) for count in counts)
     return (
         f"No threshold keeps {constraints.describe()} on {tp + fp + fn + tn:g} rows with {tp + fn:g} positives: the "
-        f"nearest one, {cells.cuts[at]:.4g}, marks {tp + fp:g} rows with precision {tp / max(tp + fp, 1):.4g} and "
-        f"recall {tp / (tp + fn):.4g}, so ask for that or less."
+        f"nearest one, {nearest:.4g}, marks {tp + fp:g} rows with precision {tp / max(tp + fp, 1):.4g} and "
+        f"recall {tp / (tp + fn):.4g} ({fp:g} false alarms, {fn:g} misses), so ask for that or less."
     )
 
 
-def _choice(cells: Cells, sweep: Sweep, rule: str, *, resampled: Sweep) -> ThresholdChoice:
-    chosen, words = _kept(sweep, int(RULES[rule](sweep)[0]), rule)
-    again = RULES[rule](resampled)
+def _choice(cells: Cells, sweep: Sweep, rule: _Chooser, *, resampled: Sweep) -> ThresholdChoice:
+    chosen, words = _kept(sweep, int(rule.of(sweep)[0]), rule.name)
+    again = rule.of(resampled)
     low, high = np.quantile(again, TAILS, method="inverted_cdf")
     promised = promise(sweep, chosen, resampled=resampled, again=again)
     counts = Counts(*(count[0, chosen] for count in sweep.counts))
@@ -268,6 +266,21 @@ def _kept(sweep: Sweep, chosen: int, rule: str) -> tuple[int, str]:
         return chosen, rule
     allowed = np.flatnonzero(short == 0)
     return int(allowed[np.abs(allowed - chosen).argmin()]), f"{rule}, moved to keep the constraints"
+
+
+def _with_theory(choice: ThresholdChoice, sweep: Sweep) -> ThresholdChoice:
+    """The choice beside that of theory, with a warning where the scores contradict it."""
+    if not has_theory(sweep):
+        return choice
+    at, exact = int(theoretical(sweep)[0]), float(logits_of_theory(sweep)[0])
+    there, low = float(sweep.worth[0, at]), choice.utility_interval[0]
+    warnings = choice.warnings
+    if there < low and not sweep.constraints and choice.rule != THEORY:
+        warnings += (
+            f"Were the scores calibrated, {sweep.utility.name} would be best at {expit(exact):.4g}; on these "
+            f"rows it is {there:.4g} there, less than the {low:.4g} to count on, so do not read them as probabilities.",
+        )
+    return replace(choice, theory=exact, warnings=warnings)
 
 
 def _warn_of_separation(sweep: Sweep) -> list[str]:

@@ -36,6 +36,8 @@ class Utility:
         monotone: One more true positive never hurts and one more false positive never helps, so that only cut-offs
             right below a positive need to be tried.
         is_slow: One value takes so long that few cut-offs and resamples are tried.
+        theory: From the utility at its optimum and the share of positives to the probability at which calibrated scores
+            have that optimum; None where theory has no such number.
         source: Where it comes from.
 
     Example:
@@ -48,6 +50,7 @@ class Utility:
     monotone: bool = True
     is_slow: bool = False
     source: str = ""
+    theory: Callable[[Array, Array], Array] | None = None
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:
@@ -74,7 +77,7 @@ def _marked(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
 
 
 def _accuracy(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
-    return (tp + tn) / (tp + fp + fn + tn)
+    return ratio(tp + tn, tp + fp + fn + tn)
 
 
 def _balanced_accuracy(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
@@ -97,7 +100,8 @@ def f_beta(beta: float) -> Utility:
     """F-beta: the weighted harmonic mean in which recall counts `beta` times as much as precision.
 
     Source:
-        van Rijsbergen (1979), Information Retrieval, ch. 7.
+        van Rijsbergen (1979), Information Retrieval, ch. 7. The optimum: Lipton et al. (2014), arXiv:1402.1892, Theorem
+        1, whose argument gives `F / (1 + beta**2)`.
 
     Example:
         >>> f_beta(2.0).name
@@ -107,7 +111,11 @@ def f_beta(beta: float) -> Utility:
     def of(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
         return ratio((1 + beta**2) * tp, (1 + beta**2) * tp + beta**2 * fn + fp)
 
-    return Utility(f"f{beta:g}", of, source="van Rijsbergen (1979)")
+    return Utility(f"f{beta:g}", of, source="van Rijsbergen (1979)", theory=lambda best, share: best / (1 + beta**2))
+
+
+def _always(probability: float) -> Callable[[Array, Array], Array]:
+    return lambda best, share: np.full(np.shape(best), probability)
 
 
 def cost(*, fp: float, fn: float, tp: float = 0.0, tn: float = 0.0) -> Utility:
@@ -136,7 +144,8 @@ def cost(*, fp: float, fn: float, tp: float = 0.0, tn: float = 0.0) -> Utility:
 
     named = {"fp": fp, "fn": fn} | {name: price for name, price in (("tp", tp), ("tn", tn)) if price}
     words = ", ".join(f"{name}={price:g}" for name, price in named.items())
-    return Utility(f"cost({words})", of, source="Elkan (2001)")
+    at = (fp - tn) / (fp - tn + fn - tp) if fp - tn + fn - tp > 0 else 0.5
+    return Utility(f"cost({words})", of, source="Elkan (2001)", theory=_always(at))
 
 
 def net_benefit(threshold: float) -> Utility:
@@ -157,18 +166,22 @@ def net_benefit(threshold: float) -> Utility:
     def of(tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
         return (tp - odds * fp) / (tp + fp + fn + tn)
 
-    return Utility(f"{NET_BENEFIT}@{threshold:g}", of, source="Vickers & Elkin (2006)")
+    return Utility(f"{NET_BENEFIT}@{threshold:g}", of, source="Vickers & Elkin (2006)", theory=_always(threshold))
 
 
-NET_BENEFIT = "net_benefit"
+def _prior(best: Array, share: Array) -> Array:
+    return share
+
+
+NET_BENEFIT, F_BETA = "net_benefit", "fbeta"
 
 UTILITIES = {
     "f1": f_beta(1.0),
     "f2": f_beta(2.0),
     "f0.5": f_beta(0.5),
-    "accuracy": Utility("accuracy", _accuracy),
-    "balanced_accuracy": Utility("balanced_accuracy", _balanced_accuracy, source="Brodersen et al. (2010)"),
-    "youden": Utility("youden", _youden, source="Youden (1950)"),
+    "accuracy": Utility("accuracy", _accuracy, theory=_always(0.5)),
+    "balanced_accuracy": Utility("balanced_accuracy", _balanced_accuracy, source="Brodersen (2010)", theory=_prior),
+    "youden": Utility("youden", _youden, source="Youden (1950)", theory=_prior),
     "mcc": Utility("mcc", _mcc, source="Matthews (1975)"),
     "kappa": Utility("kappa", _kappa, source="Cohen (1960)"),
     "precision": Utility("precision", _precision),
@@ -179,7 +192,7 @@ UTILITIES = {
 
 
 def utility_named(name: str) -> Utility:
-    """Look a utility up; `net_benefit@0.1` is the net benefit at a probability of 0.1.
+    """Look a utility up; `net_benefit@0.1` is the net benefit at a probability of 0.1, `fbeta@3` is F-beta of beta 3.
 
     Raises:
         DecisionError: There is none of this name.
@@ -191,16 +204,29 @@ def utility_named(name: str) -> Utility:
     kind, _, at = name.partition("@")
     if kind == NET_BENEFIT:
         return net_benefit(_probability(at))
+    if kind == F_BETA:
+        return f_beta(_beta(at))
     if name not in UTILITIES:
         raise DecisionError(f"Unknown utility {name!r}. {did_you_mean(name, UTILITIES)}")
     return UTILITIES[name]
 
 
-def _probability(text: str) -> float:
+def _number(text: str) -> float:
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
-        value = 0.0
+        return 0.0
+
+
+def _beta(text: str) -> float:
+    value = _number(text)
+    if not 0 < value < np.inf:
+        raise DecisionError(f"{F_BETA}@{text} is not possible: name a beta above 0, as in {F_BETA}@3.")
+    return value
+
+
+def _probability(text: str) -> float:
+    value = _number(text)
     if not 0 < value < 1:
         raise DecisionError(
             f"{NET_BENEFIT}@{text} is not possible: name the probability above which you would act, between 0 and 1, "
@@ -274,12 +300,17 @@ METRICS = ("precision", "recall", "f1", "mcc", "balanced_accuracy", "accuracy")
 """The utilities that every report names."""
 
 
-def metrics(counts: Counts) -> dict[str, float]:
+def metrics(counts: Counts, *, class_weight: tuple[float, float] = (1.0, 1.0)) -> dict[str, float]:
     """The confusion counts at one cut-off and the metrics of `METRICS`.
+
+    Args:
+        counts: The counts of the rows.
+        class_weight: How many rows a positive and a negative row stand for in the metrics.
 
     Example:
         >>> metrics(Counts(*np.array([3.0, 1.0, 2.0, 4.0])))["precision"]
         0.75
     """
-    named = {name: float(UTILITIES[name].of(*counts)) for name in METRICS}
+    there = weighted(counts, class_weight)
+    named = {name: float(UTILITIES[name].of(*there)) for name in METRICS}
     return named | {name: float(count) for name, count in counts._asdict().items()}

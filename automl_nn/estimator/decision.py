@@ -1,4 +1,4 @@
-"""A threshold for any classifier of scikit-learn that is fitted."""
+"""A threshold for any classifier of scikit-learn."""
 
 from collections.abc import Mapping
 from typing import Any, final
@@ -6,9 +6,12 @@ from typing import Any, final
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import Tags, check_consistent_length, column_or_1d, get_tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import StratifiedGroupKFold, check_cv, cross_val_predict
+from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags, indexable
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, has_fit_parameter
 
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.goal import Goal
@@ -18,20 +21,23 @@ from automl_nn.errors import DecisionError
 
 @final
 class DecisionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
-    """A fitted classifier of two classes with a threshold that is best for a goal.
+    """A classifier of two classes with a threshold that is best for a goal.
 
-    `fit` does not train the classifier again: it chooses the threshold on rows that the classifier has not seen, and
-    says how sure it is. `predict` cuts the classifier's own probabilities there.
+    A classifier that is fitted is not trained again: `fit` chooses the threshold on rows that it has not seen. One that
+    is not fitted is trained on all rows, and its threshold is chosen from the scores of rows that were left out, fold
+    by fold. `predict` cuts the classifier's own probabilities there.
 
     Args:
-        estimator: A fitted classifier of two classes with `predict_proba`.
+        estimator: A classifier with `predict_proba`, fitted or not.
         decision: What `predict` is best for, as for `Study.decide`: `{"maximize": "f1"}`, `{"cost": (1, 50)}`,
-            `{"min_recall": 0.9}`; F1 unless given.
+            `{"min_recall": 0.9}`; F1 unless given. `maximize` may be a scorer of scikit-learn.
         pos_label: The positive class; the second of `classes_` unless given.
+        cv: Folds for a classifier that is not fitted: their number, or a splitter of scikit-learn.
         random_state: Seed of the resamples.
 
     Attributes:
         classes_: The classifier's classes.
+        estimator_: The fitted classifier.
         threshold_: Probability from which a row is positive.
         interval_: Where the threshold falls in 90 % of the resamples.
         utility_: Worth to expect on new rows, and `utility_interval_` where it lies with 90 % confidence.
@@ -55,11 +61,13 @@ class DecisionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  #
         *,
         decision: Mapping[str, Any] | None = None,
         pos_label: Any = None,
+        cv: Any = 5,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator
         self.decision = decision
         self.pos_label = pos_label
+        self.cv = cv
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
@@ -75,41 +83,63 @@ class DecisionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  #
     def fit(
         self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
     ) -> "DecisionClassifier":
-        """Choose the threshold.
+        """Choose the threshold, and train the classifier if it is not fitted.
 
         Args:
             X: Rows that the classifier was not trained on `(n, n_features)`.
             y: Their classes `(n,)`.
             sample_weight: How many equal rows each row stands for `(n,)`.
-            groups: Rows that belong together `(n,)`.
+            groups: Rows that belong together `(n,)`: they share a fold, and resamples draw them as a whole.
 
         Raises:
             DecisionError: There are other than two classes, or the rows do not carry the decision.
-            NotFittedError: The classifier is not fitted.
         """
-        check_is_fitted(self.estimator)
-        labels = column_or_1d(y)
-        check_consistent_length(X, labels)
-        self.classes_ = np.asarray(self.estimator.classes_)
-        if len(self.classes_) != 2:
-            raise DecisionError(f"A threshold parts 2 classes, but the classifier has {len(self.classes_)}.")
-        unknown = set(pd.unique(labels)) - set(self.classes_.tolist())
-        if unknown:
-            raise DecisionError(f"The class {next(iter(unknown))!r} is none of {self.classes_.tolist()}: leave it out.")
+        X, labels, groups = indexable(X, _labels(y), groups)
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, labels)
+        scores = self._fit_and_score(X, labels, weight, groups)
         self.cut_: Cut = decide_scores(
-            self._positive(X),
+            scores,
             (labels == self.classes_[self._column]).astype(np.float64),
             goal=Goal(**(self.decision or {"maximize": "f1"})),
-            weight=sample_weight,
+            weight=weight,
             groups=groups,
             seed=self.random_state,
         )
         self.threshold_, self.interval_ = self.cut_.threshold, self.cut_.interval
         self.utility_, self.utility_interval_ = self.cut_.utility, self.cut_.utility_interval
         for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator, name):
-                setattr(self, name, getattr(self.estimator, name))
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
         return self
+
+    def _fit_and_score(
+        self, X: Any, labels: NDArray[Any], weight: NDArray[np.float64] | None, groups: Any
+    ) -> NDArray[np.float64]:
+        """The probabilities of rows that the classifier was not trained on, and the classifier in `estimator_`."""
+        if _is_fitted(self.estimator):
+            self.estimator_, self.classes_ = self.estimator, np.asarray(self.estimator.classes_)
+            self._check_classes(labels)
+            return self._positive(X)
+        self.classes_ = np.unique(labels if weight is None else labels[weight > 0])
+        self._check_classes(labels)
+        by_group = groups is not None and isinstance(self.cv, int)
+        folds = StratifiedGroupKFold(self.cv) if by_group else check_cv(self.cv, labels, classifier=True)
+        known = weight is not None and has_fit_parameter(self.estimator, "sample_weight")
+        params = {"sample_weight": weight} if known else {}
+        plain, proba = clone(self.estimator), "predict_proba"
+        scores = cross_val_predict(plain, X, labels, cv=folds, groups=groups, method=proba, params=params)
+        self.estimator_ = plain.fit(X, labels, **params)
+        return np.asarray(scores, dtype=np.float64)[:, self._column]
+
+    def _check_classes(self, labels: NDArray[Any]) -> None:
+        if len(self.classes_) != 2:
+            raise DecisionError(
+                f"Only binary classification is supported: a threshold parts 2 classes, but there are "
+                f"{len(self.classes_)} class(es). The type of the target is {type_of_target(labels)}."
+            )
+        unknown = set(pd.unique(labels)) - set(self.classes_.tolist())
+        if unknown:
+            raise DecisionError(f"The class {next(iter(unknown))!r} is none of {self.classes_.tolist()}: leave it out.")
 
     @property
     def _column(self) -> int:
@@ -121,7 +151,7 @@ class DecisionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  #
         return int(found[0])
 
     def _positive(self, X: Any) -> NDArray[np.float64]:
-        return np.asarray(self.estimator.predict_proba(X), dtype=np.float64)[:, self._column]
+        return np.asarray(self.estimator_.predict_proba(X), dtype=np.float64)[:, self._column]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes `(n,)`.
@@ -140,4 +170,21 @@ class DecisionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  #
             X: Features `(n, n_features)`.
         """
         check_is_fitted(self)
-        return np.asarray(self.estimator.predict_proba(X))
+        return np.asarray(self.estimator_.predict_proba(X))
+
+
+def _labels(y: Any) -> NDArray[Any]:
+    if y is None:
+        raise DecisionError("This DecisionClassifier requires y to be passed, but the target y is None.")
+    labels = np.asarray(column_or_1d(y, warn=True))
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    return labels
+
+
+def _is_fitted(estimator: Any) -> bool:
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True

@@ -3,8 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from automl_nn.decide.class_decisions import Costs, Offsets, OneVsRest
 from automl_nn.decide.cut import Cut
-from automl_nn.decide.decision import Costs, Cuts, Decision, Offsets, OneVsRest
+from automl_nn.decide.decision import Decision
+from automl_nn.decide.drift import Drift
+from automl_nn.decide.event_decision import EventCuts
+from automl_nn.decide.label_decision import Cuts
+from automl_nn.review.events import alarms_report
 
 Report = dict[str, Any]
 """Plain values, lists and dictionaries of them."""
@@ -17,6 +22,8 @@ def decision_report(decision: Decision) -> Report:
 
 
 def _chosen(decision: Decision) -> Report:
+    if isinstance(decision, EventCuts):
+        return alarms_report(decision)
     if isinstance(decision, Offsets):
         return _offsets(decision)
     if isinstance(decision, OneVsRest):
@@ -45,6 +52,7 @@ def cut_report(cut: Cut) -> Report:
         "n_positives": cut.n_positives,
         "out_of_bag": dict(cut.out_of_bag),
         "reliability": dict(cut.reliability),
+        **({} if cut.theory is None else {"theory": cut.theory}),
         "metrics": {"at_threshold": dict(cut.metrics), "at_half": dict(cut.metrics_at_half)},
     }
 
@@ -87,6 +95,22 @@ def _costs(decision: Costs) -> Report:
         "n_rows": choice.n_rows,
         "metrics": {"by_cost": dict(choice.metrics), "at_argmax": dict(choice.metrics_at_argmax)},
         "warnings": list(choice.warnings),
+    }
+
+
+def drift_report(drift: Drift) -> Report:
+    """How far new scores lie from those that the decision was made on.
+
+    Example:
+        >>> drift_report(Drift("ill", 0.3, (0.2, 0.4), 0.01, 500))["level"]
+        'major'
+    """
+    return {
+        "level": drift.level,
+        "psi": drift.psi,
+        "interval": list(drift.interval),
+        "by_chance_below": drift.limit,
+        "n_rows": drift.n_rows,
     }
 
 

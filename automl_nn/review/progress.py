@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from automl_nn.review.words import duration, number
-from automl_nn.search.events import EpochEnded, Event, TrialEnded, TrialStarted
+from automl_nn.search.events import EpochEnded, Event, ReferenceEnded, TrialEnded, TrialStarted
 
 QUIET_SECONDS = 30.0
 """After so long without a line, plain progress tells the epoch."""
@@ -31,6 +31,7 @@ class Standing:
         number: The trial that was heard of last.
         epoch: Epochs that it has trained.
         n_epochs: Epochs that it may train.
+        running: The trials that are being trained.
 
     Example:
         >>> standing = Standing(n_trials=10).after(TrialEnded(0, "complete", 0.5, None, 0, 0.5, 4, 10))
@@ -47,11 +48,15 @@ class Standing:
     number: int | None = None
     epoch: int = 0
     n_epochs: int = 0
+    running: frozenset[int] = frozenset()
 
     def after(self, event: Event) -> "Standing":
         """The standing once this has happened, too."""
+        if isinstance(event, ReferenceEnded):
+            return self
         if isinstance(event, TrialStarted):
-            return replace(self, number=event.number, epoch=0, n_epochs=event.n_epochs)
+            running = self.running | {event.number}
+            return replace(self, number=event.number, epoch=0, n_epochs=event.n_epochs, running=running)
         if isinstance(event, EpochEnded):
             best = self.best_score if event.best_score is None else event.best_score
             return replace(self, number=event.number, epoch=event.epoch, n_epochs=event.n_epochs, best_score=best)
@@ -62,6 +67,7 @@ class Standing:
             best_number=event.best_number,
             best_score=event.best_score,
             number=event.number,
+            running=self.running - {event.number},
         )
 
     def share(self, elapsed: float) -> float:
@@ -99,7 +105,9 @@ def bars(console: Console) -> Iterator[Show]:
         epochs = progress.add_task("epochs", total=1.0, note="")
 
         def show(event: Event, standing: Standing, elapsed: float) -> None:
-            if isinstance(event, TrialEnded) and event.state == "failed":
+            if isinstance(event, ReferenceEnded):
+                _print(console, _reference(event))
+            elif isinstance(event, TrialEnded) and event.state == "failed":
                 _print(console, _ended(event))
             share = standing.epoch / standing.n_epochs if standing.n_epochs else 0.0
             progress.update(trials, completed=standing.share(elapsed), note=standing.describe(elapsed))
@@ -115,7 +123,9 @@ def lines(console: Console) -> Iterator[Show]:
 
     def show(event: Event, standing: Standing, elapsed: float) -> None:
         nonlocal told
-        if isinstance(event, TrialEnded) or elapsed - told >= QUIET_SECONDS:
+        if isinstance(event, ReferenceEnded):
+            _print(console, _reference(event))
+        elif isinstance(event, TrialEnded) or elapsed - told >= QUIET_SECONDS:
             told = elapsed
             line = _ended(event) if isinstance(event, TrialEnded) else _epoch(standing)
             _print(console, f"{line}; {standing.describe(elapsed)}")
@@ -162,8 +172,14 @@ def _ended(event: TrialEnded) -> str:
     return f"trial {event.number} {event.state}{score}" + (f" ({event.reason})" if event.reason else "")
 
 
+def _reference(event: ReferenceEnded) -> str:
+    score = event.state if event.score is None else number(event.score)
+    return f"reference: {event.name} {score}" + (f" ({event.reason})" if event.reason else "")
+
+
 def _epoch(standing: Standing) -> str:
-    return f"trial {standing.number}, epoch {standing.epoch} of {standing.n_epochs}"
+    several = f"{len(standing.running)} trials together" if len(standing.running) > 1 else f"trial {standing.number}"
+    return f"{several}, epoch {standing.epoch} of {standing.n_epochs}"
 
 
 def _print(console: Console, line: str) -> None:

@@ -1,5 +1,6 @@
 """The numbers behind every answer: dictionaries of plain values with keys that stay."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -123,6 +124,33 @@ def trial_rows(leaderboard: pd.DataFrame) -> list[Report]:
     first = dict(knobs.loc[start[0]]) if len(start) else {}
     rows = records(leaderboard[[name for name in TRIAL_COLUMNS if name in leaderboard]])
     return [row | {"knobs": differences(first, knobs.loc[at])} for row, at in zip(rows, leaderboard.index, strict=True)]
+
+
+def reference_rows(references: pd.DataFrame) -> list[Report]:
+    """One row for each model to compare with: how it did.
+
+    Args:
+        references: What `Study.references` returned.
+    """
+    shown = ("name", "state", "score", "seconds", "n_rows", "n_parameters", "message")
+    return records(references[list(shown)])
+
+
+def spike_rows(spikes: pd.DataFrame) -> list[Report]:
+    """One row for each spike, the rows of its batch as a text, those first that were in most spikes.
+
+    Args:
+        spikes: What `Study.spikes` returned.
+
+    Example:
+        >>> spikes = pd.DataFrame({"trial": [0, 0], "kind": ["loss", "norm"], "row_ids": [[3, 5], [5, 9]]})
+        >>> [row["rows"] for row in spike_rows(spikes)]
+        ['5, 3', '5, 9']
+    """
+    often = Counter(int(row) for rows in spikes["row_ids"] for row in rows)
+    ordered = [sorted(map(int, rows), key=lambda row: (-often[row], row)) for rows in spikes["row_ids"]]
+    texts = [", ".join(map(str, rows)) for rows in ordered]
+    return records(spikes.drop(columns="row_ids").assign(rows=texts))
 
 
 def _knobs(leaderboard: pd.DataFrame) -> pd.DataFrame:

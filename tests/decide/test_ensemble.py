@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from automl_nn.decide.ensemble import PROPER, blend, comparable, greedy_weights
+from automl_nn.decide.ensemble import blend, comparable, greedy_weights, proper_score
 from automl_nn.task.tasks import Binary, Multiclass, Regression
 
 RNG = np.random.default_rng(0)
@@ -17,7 +17,44 @@ def log_loss_of(weights, outputs):
 
 
 def task_score(task, output, y):
-    return task.score(y, output, metric=PROPER[task.family])
+    return float(proper_score(task, y)(np.asarray(output)[None])[0])
+
+
+@pytest.mark.parametrize("family", ["labels", "classes", "values"])
+def test_the_proper_score_is_that_of_the_metric(family):
+    y = RNG.integers(0, 2, (50, 1)).astype(float)
+    y[::7] = np.nan
+    tasks = {
+        "labels": (Binary(("y",), "neg_log_loss"), 1),
+        "classes": (Multiclass(("y",), "neg_log_loss", (0, 1, 2)), 3),
+        "values": (Regression(("y",), "neg_root_mean_squared_error", (2.0,), (5.0,)), 1),
+    }
+    task, d_out = tasks[family]
+    output = comparable(RNG.normal(size=(50, d_out)), family=family)
+    assert task_score(task, output, y) == pytest.approx(task.score(y, output))
+    counts = RNG.integers(0, 3, 50)
+    rows = np.repeat(np.arange(50), counts)
+    weighted = proper_score(task, y, counts.astype(float))(output[None])[0]
+    assert weighted == pytest.approx(task.score(y[rows], output[rows]))
+
+
+def test_the_mean_over_targets_is_in_their_units():
+    task = Regression(("u", "v"), "neg_root_mean_squared_error", (0.0, 1.0), (2.0, 30.0))
+    y, output = RNG.normal(size=(40, 2)), RNG.normal(size=(40, 2))
+    assert task_score(task, output, y) == pytest.approx(task.score(y, output))
+
+
+def test_a_trial_is_not_chosen_in_more_steps_than_the_cap():
+    y = np.zeros((10, 1))
+    task = Regression(("y",), "r2")
+    outputs = [y + 0.1, y - 1.0]
+    assert greedy_weights(task, outputs, y, n_steps=10, cap=1.0)[0] == pytest.approx(9 / 10)
+    capped = greedy_weights(task, outputs, y, n_steps=10, cap=0.5)
+    assert capped[0] == pytest.approx(5 / 6)
+
+
+def test_only_the_best_alone_may_join():
+    assert np.count_nonzero(greedy_weights(TASK, [*GOOD, NOISE], Y, n_best=1)) == 1
 
 
 def test_weights_are_shares():

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from sklearn.metrics import fbeta_score, make_scorer
 
 from automl_nn.decide.goal import Goal
 from automl_nn.errors import DecisionError
@@ -27,6 +28,10 @@ from automl_nn.errors import DecisionError
         ({"max_alarms": 3}, "need each other"),
         ({"max_alarms": 0.1, "n_periods": 5}, "leaves no alarm"),
         ({"maximize": "net_benefit"}, "would act, between 0 and 1"),
+        ({"maximize": "fbeta@-1"}, "name a beta above 0"),
+        ({"maximize": "fbeta@x"}, "name a beta above 0"),
+        ({"maximize": "roc_auc"}, "reads scores, not actions"),
+        ({"maximize": len}, "is no scorer"),
         ({"maximize": "recall"}, "Maximizing recall alone marks every row"),
         ({"maximize": "recall", "min_recall": 0.5}, "Maximizing recall alone marks every row"),
         ({"maximize": "precision", "min_precision": 0.5}, "Maximizing precision alone marks a single row"),
@@ -80,3 +85,20 @@ def test_a_goal_says_what_it_maximizes_and_survives_json(goal, words):
 def test_a_goal_that_was_stored_before_there_were_more_constraints_is_read():
     old = {"maximize": "f1", "cost": None, "min_precision": None, "min_recall": 0.5, "top_k": None}
     assert Goal.from_json(old) == Goal("f1", min_recall=0.5)
+
+
+@pytest.mark.parametrize("name", ["jaccard", "fbeta@3", "f0.5"])
+def test_a_goal_may_be_a_scorer_of_scikit_learn_or_any_f_beta(name):
+    goal = Goal(name, min_recall=0.5)
+    assert Goal.from_json(json.loads(json.dumps(goal.to_json()))) == goal
+    assert goal.utility.name == {"fbeta@3": "f3"}.get(name, name)
+
+
+def test_of_an_own_scorer_only_the_name_is_stored():
+    goal = Goal(make_scorer(fbeta_score, beta=3))
+    assert goal.describe() == "fbeta_score(beta=3)"
+    assert goal.given()["maximize"] is goal.maximize
+    stored = Goal.from_json(json.loads(json.dumps(goal.to_json())))
+    assert stored.describe() == "own scorer fbeta_score(beta=3)"
+    with pytest.raises(DecisionError, match="decide again with the scorer itself"):
+        _ = stored.utility

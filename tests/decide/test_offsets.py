@@ -70,3 +70,12 @@ def test_bad_input_is_refused():
         choose_offsets(scores, y[:-1], utility="f1")
     with pytest.raises(DecisionError, match="not finite"):
         choose_offsets(np.full_like(scores, np.inf), y, utility="f1")
+
+
+def test_rows_that_come_in_groups_make_the_interval_wider():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 20)
+    y = rng.choice(3, size=60, p=[0.6, 0.3, 0.1])[groups]
+    scores = rng.normal(size=(60, 3))[groups] + np.eye(3)[y]
+    alone, together = (choose_offsets(scores, y, utility="f1", groups=g) for g in (None, groups))
+    assert np.ptp(together.utility_interval) > 2 * np.ptp(alone.utility_interval)

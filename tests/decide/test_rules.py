@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+from scipy.special import expit
 from scipy.stats import norm
 
 from automl_nn.decide.cells import Sample, tally
-from automl_nn.decide.rules import RULES, Scale, Sweep, best_cut, bootstrap_median, smoothed_sweep
-from automl_nn.decide.threshold import choose_threshold
-from automl_nn.decide.utilities import UTILITIES, Constraints
+from automl_nn.decide.rules import RULES, THEORY, Scale, Sweep, best_cut, bootstrap_median, smoothed_sweep
+from automl_nn.decide.threshold import Pull, choose_threshold
+from automl_nn.decide.utilities import UTILITIES, Constraints, cost, net_benefit
 
 
 def _rows(n_rows=400, share=0.2, seed=0):
@@ -81,3 +82,58 @@ def test_the_middle_of_equal_neighbours_is_taken_on_every_row():
     utility = np.array([[0.1, 0.5, 0.5, 0.5, 0.2], [0.9, 0.9, 0.1, 0.9, 0.9]])
     assert best_cut(utility, np.zeros((2, 5))).tolist() == [2, 0]
     assert best_cut(utility, np.array([[1.0, 1, 1, 1, 0], [0.0, 0, 0, 0, 0]])).tolist() == [4, 0]
+
+
+def _calibrated(n_rows, seed=0):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(-2, 2, size=n_rows)
+    return scores, (rng.random(n_rows) < expit(scores)).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("utility", "expected"),
+    [
+        (cost(fp=1, fn=9), lambda f, share: 0.1),
+        (cost(fp=3, fn=9, tp=2, tn=1), lambda f, share: 2 / 9),
+        (net_benefit(0.3), lambda f, share: 0.3),
+        (UTILITIES["accuracy"], lambda f, share: 0.5),
+        (UTILITIES["balanced_accuracy"], lambda f, share: share),
+        (UTILITIES["f1"], lambda f, share: f / 2),
+        (UTILITIES["f2"], lambda f, share: f / 5),
+    ],
+    ids=lambda case: getattr(case, "name", ""),
+)
+def test_on_calibrated_scores_theory_is_where_the_best_cut_off_is(utility, expected):
+    scores, y = _calibrated(400_000)
+    choice = choose_threshold(scores, y, utility=utility, are_logits=True, n_bootstrap=10)
+    assert expit(choice.theory) == pytest.approx(expected(choice.utility, y.mean()), abs=0.01)
+    assert expit(choice.threshold) == pytest.approx(expit(choice.theory), abs=0.04)
+    assert THEORY in choice.out_of_bag
+    assert not choice.warnings
+
+
+def test_theory_is_taken_where_it_proves_better_and_scores_that_contradict_it_are_told():
+    rules = [choose_threshold(*_calibrated(600, s), utility=cost(fp=1, fn=9), are_logits=True).rule for s in range(8)]
+    assert THEORY in rules
+    scores, y = _calibrated(4000)
+    wrong = choose_threshold(scores + 4, y, utility=cost(fp=1, fn=9), are_logits=True)
+    assert wrong.rule != THEORY
+    assert "do not read them as probabilities" in wrong.warnings[0]
+
+
+def test_scores_of_another_unit_have_no_theory():
+    scores, y = _calibrated(400)
+    assert choose_threshold(scores, y, utility="f1").theory is None
+    assert choose_threshold(scores, y, utility="mcc", are_logits=True).theory is None
+
+
+def test_few_rows_are_drawn_to_the_threshold_of_others():
+    scores, y = _rows(120, 0.08)
+    own, drawn, far = (
+        choose_threshold(scores, y, utility="f1", pull=pull) for pull in (None, Pull(-1.0), Pull(-1.0, n_rows=1e9))
+    )
+    assert -1 < drawn.threshold < own.threshold
+    share = y.sum() / (y.sum() + 5)
+    assert drawn.threshold == pytest.approx(share * own.threshold - (1 - share), abs=0.1)
+    assert far.threshold == pytest.approx(-1, abs=0.1)
+    assert drawn.rule.endswith("drawn to that of all labels")

@@ -80,3 +80,27 @@ def test_labels_are_read(labels, positive, expected):
 def test_labels_of_no_two_kinds_are_refused(labels, positive):
     with pytest.raises(DecisionError, match="--positive"):
         positives(labels, positive=positive)
+
+
+def test_doubled_weights_are_repeated_rows():
+    p, y = _rows(600)
+    twice = decide_scores(np.tile(p, 2), np.tile(y, 2), goal=Goal("f1"))
+    doubled = decide_scores(p, y, goal=Goal("f1"), weight=np.full(len(y), 2.0))
+    assert (doubled.threshold, doubled.interval, doubled.utility) == (twice.threshold, twice.interval, twice.utility)
+    assert doubled.metrics == twice.metrics
+    assert doubled.reliability == pytest.approx(twice.reliability, rel=0.05)
+
+
+def test_the_order_of_the_rows_changes_nothing():
+    p, y = _rows(600)
+    order = np.random.default_rng(1).permutation(600)
+    assert decide_scores(p[order], y[order], goal=Goal("mcc")) == decide_scores(p, y, goal=Goal("mcc"))
+
+
+@pytest.mark.parametrize(("fp", "fn"), [(1, 9), (2, 1)])
+def test_the_threshold_of_calibrated_scores_is_that_of_the_costs(fp, fn):
+    rng = np.random.default_rng(0)
+    p = expit(rng.normal(-1, 2, size=100_000))
+    cut = decide_scores(p, (rng.random(100_000) < p).astype(float), goal=Goal(cost=(fp, fn)))
+    assert cut.theory == pytest.approx(fp / (fp + fn))
+    assert cut.threshold == pytest.approx(fp / (fp + fn), abs=0.04)

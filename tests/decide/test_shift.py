@@ -86,3 +86,24 @@ def test_what_is_no_base_rate_is_refused():
         estimate_base_rate([], prior=0.5)
     with pytest.raises(DecisionError, match="no single base rate"):
         decide(Multilabel(("a", "b"), "roc_auc"), np.c_[scores, scores], np.c_[y, y], prevalence=0.1)
+
+
+def test_the_metrics_of_a_decision_are_those_at_the_other_base_rate():
+    (scores, y), (new, new_y) = _rows(20_000, 0.3), _rows(400_000, 0.05, 1)
+    output = _calibrated(scores, 0.3)[:, None]
+    decision = decide(TASK, output, y[:, None], goal=Goal("f1"), prevalence=0.05)
+    cut = decision.cuts[0]
+    there = decision.apply(_calibrated(new, 0.3)[:, None])
+    assert cut.metrics["precision"] == pytest.approx(precision_score(new_y, there), abs=0.03)
+    half = decision.probability(_calibrated(new, 0.3)[:, None])[:, 1] >= 0.5
+    assert cut.metrics_at_half["f1"] == pytest.approx(f1_score(new_y, half), abs=0.03)
+    assert cut.metrics["tp"] + cut.metrics["fn"] == y.sum()
+    curve = decision.curve(output, y[:, None])
+    assert np.interp(cut.logit, curve["logit"], curve["utility"]) == pytest.approx(cut.utility, abs=0.02)
+
+
+def test_weights_count_in_the_base_rate():
+    scores, y = _rows(2000, 0.3)
+    weight = np.where(y == 1, 1.0, 3.0)
+    there = choose_threshold(scores, y, utility="f1", weight=weight, prevalence=float(np.average(y, weights=weight)))
+    assert there.threshold == choose_threshold(scores, y, utility="f1", weight=weight).threshold

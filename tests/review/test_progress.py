@@ -54,6 +54,14 @@ def test_a_long_trial_is_heard_of_now_and_then():
     assert "trial 0, epoch 29 of 100" in text
 
 
+def test_trials_that_are_trained_together_are_counted():
+    started = [TrialStarted(number, 100, {}) for number in range(8)]
+    epochs = [EpochEnded(number, epoch, 100, 0.5, None) for epoch in range(1, 6) for number in range(8)]
+    assert "8 trials together, epoch 3 of 100" in watched([*started, *epochs], clock=Clock(1.0))[1]
+    standing, _ = watched([*started, *epochs, *trial(0)[-1:]])
+    assert standing.running == frozenset(range(1, 8))
+
+
 def test_on_a_terminal_two_bars_show_trials_and_epochs():
     text = watched(trial(0), terminal=True, n_trials=3)[1]
     assert "trials" in text

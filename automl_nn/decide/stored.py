@@ -1,0 +1,150 @@
+"""What a study has stored of its trials, for whoever decides: outputs, labels, groups; never a network."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl_nn.decide.ensemble import blend, greedy_weights
+from automl_nn.decide.selection import Honest, honest_selection
+from automl_nn.errors import NoTrialError, StorageError
+from automl_nn.search.store import Store
+from automl_nn.task.base import Task
+
+GROUPS = "val_groups"
+"""Under which the groups of the rows that choose are stored."""
+
+Member = int | str
+"""A trial by its number, or a reference by its name."""
+
+
+@final
+class Stored:
+    """The stored results of a study.
+
+    Args:
+        store: Where the study is kept.
+        name: The study, which exists.
+        task: What is asked.
+    """
+
+    def __init__(self, store: Store, name: str, task: Task) -> None:
+        self._store, self._name, self._task = store, name, task
+        self._id = store.study_id(name)
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """What the study was begun with."""
+        return self._store.spec(self._id)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """One row a trial, best first; failed ones last, with their reason."""
+        return self._store.trials(self._id).sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+    def trial(self, number: int | None) -> Mapping[Any, Any]:
+        """The trial's row of the leaderboard; the best complete one unless a number is given.
+
+        Raises:
+            StorageError: There is no such trial.
+            NoTrialError: No trial is complete.
+        """
+        trials = self.leaderboard().to_dict("records")
+        if number is not None:
+            known = [trial for trial in trials if trial["number"] == number]
+            if not known:
+                raise StorageError(f"The study {self._name!r} has no trial {number}: it has {len(trials)} trials.")
+            return known[0]
+        for trial in trials:
+            if trial["state"] == "complete":
+                return trial
+        raise NoTrialError(f"No trial of {self._name!r} is complete: run `tune` with a larger budget.")
+
+    def references(self) -> pd.DataFrame:
+        """One row a reference: name, state, score, metrics, seconds, n_rows, n_parameters, message."""
+        return self._store.references(self._id)
+
+    @property
+    def labels(self) -> NDArray[np.float32]:
+        """Encoded labels `(n_val, d_y)` of the rows that choose."""
+        return self._store.targets(self._id)[1]
+
+    @property
+    def groups(self) -> NDArray[np.float32] | None:
+        """The groups of the rows that choose `(n_val, 1)`, where rows were parted by group or are steps of series."""
+        if "series" not in self.spec and self.spec.get("split", {}).get("group") is None:
+            return None
+        try:
+            return self._store.targets(self._id, part=GROUPS)[1]
+        except StorageError:  # a study of an earlier version kept no groups
+            return None
+
+    def output(self, member: Member) -> NDArray[np.float32]:
+        """Outputs `(n_val, d_out)` of a trial or a reference for the rows that choose."""
+        if isinstance(member, str):
+            return self._store.reference(self._id, member)[0]
+        return self._store.predictions(int(self.trial(member)["run_id"]))
+
+    def members(self, trial: int | None = None, *, with_references: bool = False) -> dict[Member, float]:
+        """Who predicts, and with which weight: one trial, or a greedy ensemble over the stored outputs.
+
+        Only trials whose networks are kept take part; those of no weight are left out.
+
+        Args:
+            trial: One trial; the ensemble unless given.
+            with_references: Whether the references may join the ensemble.
+
+        Raises:
+            NoTrialError: No trial is complete.
+        """
+        if trial is not None:
+            return {int(self.trial(trial)["number"]): 1.0}
+        self.trial(None)
+        runs = {int(row["run_id"]): int(row["number"]) for row in self.leaderboard().to_dict("records")}
+        kept: list[Member] = [runs[run] for run in self._store.runs_with_model(self._id)]
+        candidates = [*kept, *(self._fitted() if with_references else ())]
+        weights = greedy_weights(self._task, [self.output(member) for member in candidates], self.labels)
+        return {member: float(weight) for member, weight in zip(candidates, weights, strict=True) if weight > 0}
+
+    def blended(self, members: Mapping[Member, float]) -> NDArray[np.float64]:
+        """The members' mean output `(n_val, d_out)` for the rows that choose."""
+        outputs = [self.output(member) for member in members]
+        return blend(outputs, list(members.values()), family=self._task.family)
+
+    def honest(self, trial: int | None = None, *, with_references: bool = False, seed: int = 0) -> Honest:
+        """What the best trial and the ensemble are worth on rows that did not choose them; see `honest_selection`.
+
+        Args:
+            trial: Nothing but this trial; all of them unless given.
+            with_references: Whether the references may join the ensemble.
+            seed: Seed of the resamples.
+
+        Raises:
+            NoTrialError: No trial is complete.
+        """
+        best = self.trial(trial)
+        complete: list[Mapping[Any, Any]] = [
+            row for row in self.leaderboard().to_dict("records") if row["state"] == "complete"
+        ]
+        rows = complete if trial is None else [best]
+        references = {name: self._store.reference(self._id, name)[0] for name in self._fitted()}
+        groups = self.groups
+        honest = honest_selection(
+            self._task,
+            (self._store.predictions(int(row["run_id"])) for row in rows),
+            self.labels,
+            partners=list(references.values()) if with_references and trial is None else (),
+            references=references,
+            groups=None if groups is None else groups.ravel(),
+            seed=seed,
+        )
+        simplest = min(honest.within_noise, key=lambda i: (rows[i]["n_parameters"] or np.inf, rows[i]["seconds"]))
+        numbers = tuple(int(rows[i]["number"]) for i in honest.within_noise)
+        return replace(honest, within_noise=numbers, simplest=int(rows[simplest]["number"]))
+
+    def _fitted(self) -> list[str]:
+        references = self.references()
+        return [str(name) for name in references.loc[references["state"] == "complete", "name"]]

@@ -12,7 +12,7 @@ from automl_nn.errors import DataError
 Role = Literal["numeric", "boolean", "category", "datetime", "dropped"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
-MAX_LEVELS = 500_000
+MAX_LEVELS = 5_000_000
 """A category with more levels is refused: its embedding would be larger than what it could learn."""
 
 MIN_ROWS_OF_IDS = 50

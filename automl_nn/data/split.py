@@ -21,6 +21,11 @@ Gap = float | str | timedelta | np.timedelta64
 class Split:
     """Positions of the rows to learn from and of the rows to choose by, each in ascending order.
 
+    Args:
+        train: Rows to learn from; for a cross-validation, those of all folds.
+        val: Rows to choose by; for a cross-validation, those of the first fold, then those of the second, and so on.
+        folds: The splits of a cross-validation.
+
     Example:
         >>> Split(train=np.array([0, 2]), val=np.array([1])).val.tolist()
         [1]
@@ -28,6 +33,26 @@ class Split:
 
     train: Integers
     val: Integers
+    folds: "tuple[Split, ...]" = ()
+
+    @staticmethod
+    def crossed(folds: "tuple[Split, ...]") -> "Split":
+        """The splits of a cross-validation as one.
+
+        Example:
+            >>> Split.crossed(random_folds(5, n_folds=2, seed=0)).train.tolist()
+            [0, 1, 2, 3, 4]
+        """
+        train = np.unique(np.concatenate([fold.train for fold in folds]))
+        return Split(train, np.concatenate([fold.val for fold in folds]), folds)
+
+    def at(self, rows: Integers) -> "Split":
+        """The same split of rows that stand elsewhere.
+
+        Args:
+            rows: Where each row stands.
+        """
+        return Split(rows[self.train], rows[self.val], tuple(fold.at(rows) for fold in self.folds))
 
 
 def random_split(n_rows: int, *, val_share: float = 0.2, seed: int) -> Split:

@@ -1,0 +1,84 @@
+"""What series show before any training: how many events there are, how long, and which channels have gaps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_nn.data.findings import Finding
+from automl_nn.data.series import Integers, Steps
+from automl_nn.data.table import Table
+
+FEW_EVENTS = 20
+
+
+def event_sizes(positive: npt.NDArray[np.bool_], steps: Steps) -> Integers:
+    """Number of steps of each event: a run of positive steps of one series.
+
+    Args:
+        positive: Which steps are positive `(n_steps,)`.
+        steps: The series.
+
+    Example:
+        >>> import pandas as pd
+        >>> from automl_nn.data.series import SeriesColumns
+        >>> steps = Steps.of(pd.DataFrame({"s": [0, 0, 0, 1]}), SeriesColumns("s"))
+        >>> event_sizes(np.array([True, False, True, True]), steps).tolist()
+        [1, 1, 1]
+    """
+    places = np.flatnonzero(positive)
+    if len(places) == 0:
+        return np.zeros(0, dtype=np.int64)
+    begins = np.flatnonzero(np.diff(places, prepend=-2) != 1)
+    first = np.isin(places, steps.starts)
+    begins = np.union1d(begins, np.flatnonzero(first))
+    return np.diff(begins, append=len(places)).astype(np.int64)
+
+
+def find_in_series(table: Table, steps: Steps, y: npt.NDArray[Any] | None) -> tuple[Finding, ...]:
+    """Look through the steps of series.
+
+    Args:
+        table: One row a step.
+        steps: The series.
+        y: Labels `(n_steps, n_labels)`, 0, 1 or NaN; None if they are none.
+
+    Example:
+        >>> import pandas as pd
+        >>> from automl_nn.data.series import SeriesColumns
+        >>> frame = pd.DataFrame({"s": [0] * 4, "x": [1.0, 2.0, 3.0, None]})
+        >>> steps = Steps.of(frame, SeriesColumns("s"))
+        >>> found = find_in_series(Table.from_frame(frame[["x"]]), steps, np.array([[0], [1], [1], [0]]))
+        >>> for finding in found:
+        ...     print(finding.message)
+        1 of 4 steps (25 %) has no value.
+        There is 1 event in 1 of 1 series, 2 steps long in the median: scores will be uncertain.
+    """
+    return (*_channels(table), *_events(steps, y))
+
+
+def _channels(table: Table) -> Iterator[Finding]:
+    for column in table.columns:
+        if column.role == "dropped":
+            yield Finding("dropped", "note", column.name, column.reason)
+            continue
+        n_missing = int(table.frame[column.name].isna().sum())
+        if n_missing:
+            has = f"steps ({100 * n_missing / table.n_rows:.2g} %) {'has' if n_missing == 1 else 'have'}"
+            yield Finding("missing", "note", column.name, f"{n_missing} of {table.n_rows} {has} no value.")
+
+
+def _events(steps: Steps, y: npt.NDArray[Any] | None) -> Iterator[Finding]:
+    for label in range(0 if y is None else y.shape[1]):
+        assert y is not None
+        positive = np.asarray(y[:, label] == 1)
+        sizes = event_sizes(positive, steps)
+        n_with = len(np.unique(steps.numbers[positive]))
+        few = len(sizes) < FEW_EVENTS
+        many = "There is 1 event" if len(sizes) == 1 else f"There are {len(sizes):,} events"
+        long = f"{np.median(sizes):.3g} steps long in the median" if len(sizes) else "none of any length"
+        message = f"{many} in {n_with:,} of {len(steps.starts):,} series, {long}"
+        yield Finding(
+            "events", "warning" if few else "note", "", message + (": scores will be uncertain." if few else ".")
+        )

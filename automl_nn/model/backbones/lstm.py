@@ -1,0 +1,112 @@
+"""The recurrent network with long short-term memory."""
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from automl_nn.model.backbones.base import Backbone, Drawn, Parts
+from automl_nn.model.backbones.sequence import LENGTH
+from automl_nn.model.dropout import Dropout
+from automl_nn.space.options import Option
+from automl_nn.space.ranges import Choice, Integer
+
+
+@final
+class LSTM(Backbone):
+    """Layers of long short-term memory over the steps of a window, in one direction or both.
+
+    Its kernels do not stack: the networks of a stack run one after another. Activation and normalization of the recipe
+    play no part; dropout drops the same units at every step of a window, between the layers and before the head.
+
+    Args:
+        d_in: Width of the input.
+        n_layers: Number of layers.
+        d_block: Units of a layer and direction.
+        direction: `both`, or `forward`: a step sees only what came before it.
+        length: Steps of a window.
+        parts: What stands between the layers.
+
+    Shape:
+        Input `(k or 1, n_windows * length, d_in)`, output `(k, n_windows * length, d_out)`.
+
+    Source:
+        Hochreiter and Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735; both directions: Graves and Schmidhuber
+        (2005); forget bias 1: Jozefowicz et al. (2015); one dropout mask a window: arXiv:1512.05287.
+
+    Example:
+        >>> from automl_nn.model.backbones.base import plain_parts
+        >>> net = LSTM(d_in=3, n_layers=2, d_block=8, direction="both", length=16, parts=plain_parts(k=5, d_in=3))
+        >>> net(torch.zeros(1, 32, 3)).shape
+        torch.Size([5, 32, 16])
+    """
+
+    def __init__(self, *, d_in: int, n_layers: int, d_block: int, direction: str, length: int, parts: Parts) -> None:
+        n_directions = 2 if direction == "both" else 1
+        super().__init__(d_out=n_directions * d_block, length=length)
+        widths = [d_in] + [self.d_out] * (n_layers - 1)
+        self.layers = nn.ModuleList(_Layer(parts.k, width, d_block, n_directions) for width in widths)
+        self.dropout = parts.dropout
+
+    def forward(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
+        windows = x.view(len(x), -1, self.length, x.shape[2])
+        for layer in self.layers:
+            windows = _dropped(self.dropout, layer(windows))
+        return windows.flatten(1, 2)
+
+
+def _dropped(dropout: Dropout, windows: Float[Tensor, "k n length d"]) -> Float[Tensor, "k n length d"]:
+    """Dropout that drops a unit in all steps of a window or in none."""
+    mask: Tensor = dropout(torch.ones_like(windows[:, :, 0]))
+    return windows * mask.unsqueeze(2)
+
+
+@final
+class _Layer(Drawn):
+    """One layer of each network: input weights, recurrent weights and biases, gate by gate, for each direction."""
+
+    def __init__(self, k: int, d_in: int, d: int, n_directions: int) -> None:
+        super().__init__()
+        self._d, self._n_directions = d, n_directions
+        self.inward = nn.ParameterList(torch.zeros(k, 4 * d, d_in) for _ in range(n_directions))
+        self.recurrent = nn.ParameterList(torch.zeros(k, 4 * d, d) for _ in range(n_directions))
+        self.bias = nn.ParameterList(torch.zeros(k, 4 * d) for _ in range(n_directions))
+
+    def draw(self, i: int, *, gain: float, generator: torch.Generator) -> None:
+        for inward, recurrent, bias in zip(self.inward, self.recurrent, self.bias, strict=True):
+            for gate in range(4):
+                rows = slice(gate * self._d, (gate + 1) * self._d)
+                nn.init.xavier_uniform_(inward.data[i, rows], gain=gain, generator=generator)
+                nn.init.orthogonal_(recurrent.data[i, rows], generator=generator)
+            bias.data[i].zero_()
+            bias.data[i, self._d : 2 * self._d] = 1.0  # the forget gate: what is known stays known
+
+    def forward(self, x: Float[Tensor, "#k n length d_in"]) -> Float[Tensor, "k n length d_out"]:
+        k = len(self.bias[0])
+        return torch.stack([self._alone(i, x[i if len(x) > 1 else 0]) for i in range(k)])
+
+    def _alone(self, i: int, x: Float[Tensor, "n length d_in"]) -> Float[Tensor, "n length d_out"]:
+        """Network i by torch's fused kernel, which wants a second bias."""
+        none = torch.zeros_like(self.bias[0][i])
+        weights = [
+            part
+            for inward, recurrent, bias in zip(self.inward, self.recurrent, self.bias, strict=True)
+            for part in (inward[i], recurrent[i], bias[i], none)
+        ]
+        rest = x.new_zeros(self._n_directions, len(x), self._d)
+        both = self._n_directions == 2
+        output: Tensor = torch.lstm(x, (rest, rest), weights, True, 1, 0.0, self.training, both, True)[0]
+        return output
+
+
+OPTION: Option[Backbone] = Option(
+    LSTM,
+    {
+        **LENGTH,
+        "n_layers": Integer(1, 2, default=1, valid=(1, 8)),
+        "d_block": Integer(16, 128, default=64, log=True, valid=(1, 4096)),
+        "direction": Choice(("both", "forward")),
+    },
+    source="doi:10.1162/neco.1997.9.8.1735",
+)

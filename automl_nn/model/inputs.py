@@ -1,0 +1,120 @@
+"""What a network reads: rows that stand alone, or steps that follow each other in stretches."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from automl_nn.model.windows import Windows, in_batches, overlapping, stitch
+
+MAX_PIECE = 1024
+"""Steps that a sample of a long stretch keeps together."""
+
+
+@final
+@dataclass(frozen=True)
+class Inputs:
+    """What a network reads of some rows.
+
+    Args:
+        dense: Numbers: scaled numeric columns first, then indicators of missing values, flags and one-hot columns.
+        codes: Levels of the categories that are embedded; 0 is a missing, rare or unseen one.
+        starts: Where rows are steps of series: the row at which each stretch of them begins, ascending from 0.
+
+    Example:
+        >>> inputs = Inputs(torch.zeros(3, 2), torch.zeros(3, 0, dtype=torch.int64))
+        >>> len(inputs), len(inputs[1:])
+        (3, 2)
+        >>> steps = Inputs(torch.zeros(6, 2), torch.zeros(6, 0, dtype=torch.int64), starts=torch.tensor([0, 3]))
+        >>> steps[torch.tensor([0, 1, 2, 3, 5])].starts.tolist()
+        [0, 3, 4]
+    """
+
+    dense: Float[Tensor, "n_rows d_in"]
+    codes: Int[Tensor, "n_rows n_codes"]
+    starts: Int[Tensor, " n_stretches"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.dense)
+
+    def __getitem__(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> "Inputs":
+        return Inputs(self.dense[rows], self.codes[rows], None if self.starts is None else self._starts_of(rows))
+
+    def _starts_of(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> Int[Tensor, " n_stretches"]:
+        """Where steps begin that are no neighbours of the ones before them."""
+        assert self.starts is not None
+        taken = torch.arange(len(self), device=self.starts.device)[rows]
+        stretch = torch.bucketize(taken, self.starts, right=True)
+        apart = (taken.diff() != 1) | (stretch.diff() != 0)
+        return torch.cat([taken.new_zeros(min(1, len(taken))), 1 + apart.nonzero().squeeze(1)])
+
+    def to(self, device: torch.device | str | torch.dtype) -> "Inputs":
+        """The same rows on another device, or with `dense` in another floating type."""
+        if isinstance(device, torch.dtype):
+            return Inputs(self.dense.to(device), self.codes, self.starts)
+        starts = None if self.starts is None else self.starts.to(device)
+        return Inputs(self.dense.to(device), self.codes.to(device), starts)
+
+    def batches(self, n_rows: int, *, length: int) -> Iterator["Inputs"]:
+        """The rows in their order; at least one batch, so that no rows give outputs of no rows.
+
+        Args:
+            n_rows: Rows at a time.
+            length: Rows that are read together: 1 for rows that stand alone, else the length of overlapping windows,
+                whose places follow each other in each batch.
+        """
+        if length == 1:
+            for start in range(0, max(len(self), 1), n_rows):
+                yield Inputs(self.dense[start : start + n_rows], self.codes[start : start + n_rows])
+            return
+        for windows in self._windows(n_rows, length):
+            rows = windows.rows()
+            yield Inputs(self.dense[rows], self.codes[rows])
+
+    def joined(
+        self, outputs: Iterable[Float[Tensor, "k _ d_out"]], *, n_rows: int, length: int
+    ) -> Float[Tensor, "k n_rows d_out"]:
+        """One output per row, from those of `batches`."""
+        if length == 1 or len(self) == 0:
+            return torch.cat(list(outputs), dim=1)
+        return stitch(outputs, self._windows(n_rows, length), n_steps=len(self))
+
+    def sample(self, n_rows: int, *, length: int) -> "Inputs":
+        """About so many rows, evenly spaced, to be read at once."""
+        if length == 1:
+            every = slice(None, None, max(1, -(-len(self) // n_rows)))
+            return Inputs(self.dense[every], self.codes[every])
+        windows = self._every_window(length)
+        every = slice(None, None, max(1, -(-len(windows) * length // n_rows)))
+        rows = windows[every].rows()
+        return Inputs(self.dense[rows], self.codes[rows])
+
+    def draw(self, n_rows: int, *, generator: torch.Generator) -> Int[Tensor, " n_drawn"]:
+        """Which rows stand for all of them, ascending: at most `n_rows`, in whole pieces where they are steps."""
+        if self.starts is None:
+            return torch.randperm(len(self), generator=generator)[:n_rows].sort().values
+        begin = torch.cat([start + torch.arange(0, int(size), MAX_PIECE) for start, size in self._stretches()])
+        order = torch.randperm(len(begin), generator=generator)
+        size = torch.diff(begin, append=begin.new_tensor([len(self)]))
+        kept = order[size[order].cumsum(0) <= max(n_rows, int(size[order[0]]))].sort().values
+        return torch.cat([torch.arange(int(b), int(b + s)) for b, s in zip(begin[kept], size[kept], strict=True)])
+
+    def _stretches(self) -> Iterator[tuple[int, int]]:
+        """Begin and size of each stretch."""
+        assert self.starts is not None
+        ends = [*self.starts[1:].tolist(), len(self)]
+        yield from ((start, end - start) for start, end in zip(self.starts.tolist(), ends, strict=True))
+
+    def _windows(self, n_rows: int, length: int) -> Iterator[Windows]:
+        return in_batches(self._every_window(length), max(1, n_rows // length))
+
+    def _every_window(self, length: int) -> Windows:
+        starts = self.starts
+        if starts is None:
+            starts = torch.zeros(min(1, len(self)), dtype=torch.int64, device=self.dense.device)
+        return overlapping(starts, n_steps=len(self), length=length)

@@ -1,0 +1,208 @@
+"""Posing a problem whose rows are the steps of series: a label, a class or a value for each step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl_nn.data.fingerprint import fingerprint
+from automl_nn.data.series import (
+    ENOUGH_STEPS,
+    SeriesColumns,
+    Steps,
+    at_last_step,
+    later,
+    refuse_empty_channels,
+    split_series,
+    split_times,
+)
+from automl_nn.data.series_findings import event_sizes
+from automl_nn.data.split import Split, grouped_split
+from automl_nn.data.table import Role, Table
+from automl_nn.data.target import split_target
+from automl_nn.errors import DataError, SplitError, did_you_mean
+from automl_nn.model.backbones.sequence import MAX_LENGTH
+from automl_nn.search.problem import Parting, Problem, pose
+from automl_nn.task.base import Label
+from automl_nn.task.infer import make_task
+
+LENGTHS = (32, 64, 128, 256, 512)
+"""Steps of a window that a search may try; halves of halves, so that overlapping windows of all of them line up."""
+
+MIN_LENGTH = 16
+"""Steps of the shortest window; a whole series gets one of a multiple of so many steps."""
+
+EVENTS_PER_WINDOW = 4
+"""Events of median length that a window should hold."""
+
+
+def pose_steps(
+    frame: pd.DataFrame,
+    target: Sequence[str],
+    columns: SeriesColumns,
+    *,
+    kind: str | None = None,
+    metric: str | None = None,
+    classes: Sequence[Label] | None = None,
+    roles: Mapping[str, Role] | None = None,
+    parting: Parting | None = None,
+    seed: int = 0,
+) -> Problem:
+    """Read a problem from a long frame, one row a step.
+
+    A label of a whole series stands at its last step, and the network sees all of the series there. With a horizon, the
+    target is a channel too, a step's label is its value so many steps later, and no network looks ahead.
+
+    Series are parted whole, by the groups that `parting` names, or, if there is only one, by time: then its last steps
+    choose, and the steps before them that the longest window could reach are left out.
+
+    Args:
+        frame: Channels, targets, and the columns that `columns` names; rows of several series may be mixed.
+        target: Names of the target columns; a label may be missing at any step.
+        columns: Which series a row belongs to, and when it was.
+        kind: Task kind; told from the target unless given.
+        metric: Score that compares trials; average precision for yes-or-no labels of steps unless given.
+        classes: Order of the classes.
+        roles: Roles of columns that should not be found by themselves.
+        parting: How series are parted.
+        seed: Seed of the split.
+
+    Raises:
+        DataError: The series or their channels cannot be used.
+        TargetError: The target does not fit the task.
+        SplitError: There are too few series, events or steps for two parts.
+
+    Example:
+        >>> pulse = np.tile([0.0, 0.1, 3.0, 0.2], 40)
+        >>> frame = pd.DataFrame({"s": np.repeat(range(8), 20), "x": pulse, "y": pulse > 1})
+        >>> problem = pose_steps(frame, ["y"], SeriesColumns("s"))
+        >>> problem.task.metric, len(problem.split.val)
+        ('average_precision', 40)
+    """
+    parting = parting or Parting()
+    steps = Steps.of(frame, columns)
+    ordered = steps.sorted(frame)
+    channels = ordered.drop(columns=columns.names)
+    features, labels = _asked(channels, target, steps)
+    if not columns.per_step:
+        _refuse_too_long(steps)
+        labels = at_last_step(labels, steps)
+    task = make_task(labels, kind=kind, metric=metric, classes=classes)
+    if metric is None and task.family == "labels" and columns.per_step:
+        task = replace(task, metric="average_precision")
+    y = task.encode(labels)
+    split = _parted(parting, steps, ordered, task.strata(y), seed=seed)
+    if task.kind == "regression":  # the steps that choose must not tell the scale
+        task = make_task(labels.iloc[split.train], kind=task.kind, metric=task.metric)
+        y = task.encode(labels)
+    if parting.group is not None:
+        features = features.drop(columns=parting.group)
+    refuse_empty_channels(features)
+    return Problem(
+        table=Table.from_frame(features, roles={**_plain_numbers(features), **(roles or {})}),
+        task=task,
+        y=y,
+        split=split,
+        weight=None,
+        fingerprint=fingerprint(frame),
+        parting=parting,
+        groups=steps.numbers,
+        steps=steps,
+    )
+
+
+def pose_any(
+    frame: pd.DataFrame,
+    target: Sequence[str],
+    series: SeriesColumns | None,
+    *,
+    weight: NDArray[Any] | None,
+    **asked: Any,
+) -> Problem:
+    """Read a problem whose rows stand alone, or, where series are named, are steps.
+
+    Args:
+        frame: Features and targets.
+        target: Names of the target columns.
+        series: The columns of series and time.
+        weight: Weight of each row; none for steps.
+        asked: What `pose` and `pose_steps` both take.
+
+    Raises:
+        DataError: Steps are given weights.
+    """
+    if series is None:
+        return pose(frame, target, weight=weight, **asked)
+    if weight is not None:
+        raise DataError("Steps of series have no weights: leave them out, or repeat the series that should count more.")
+    return pose_steps(frame, target, series, **asked)
+
+
+def _asked(channels: pd.DataFrame, target: Sequence[str], steps: Steps) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Features and labels; the target itself is a feature where later values of it are asked for."""
+    if not steps.columns.horizon:
+        return split_target(channels, target)
+    _, labels = split_target(channels.assign(__row__=0), target)  # so that the target may be the only channel
+    return channels, later(labels, steps)
+
+
+def _plain_numbers(features: pd.DataFrame) -> dict[str, Role]:
+    """Channels of very long series that are numbers, as some of their steps tell: looking at all would take long."""
+    reals = [name for name in features.columns if pd.api.types.is_float_dtype(features[name])]
+    if len(features) <= ENOUGH_STEPS or not reals:
+        return {}
+    some = features[reals].iloc[:: -(-len(features) // ENOUGH_STEPS)]
+    return {column.name: "numeric" for column in Table.from_frame(some).columns if column.role == "numeric"}
+
+
+def _refuse_too_long(steps: Steps) -> None:
+    longest = int(steps.sizes.max())
+    if longest > MAX_LENGTH:
+        raise DataError(
+            f"A series has {longest:,} steps, but a label of a whole series is learned from {MAX_LENGTH:,} at most: "
+            "cut the series, or put means of neighbouring steps in their place."
+        )
+
+
+def _parted(parting: Parting, steps: Steps, ordered: pd.DataFrame, strata: NDArray[Any] | None, *, seed: int) -> Split:
+    if parting.folds not in (1, None):
+        raise SplitError(f"Series are not crossed in {parting.folds} folds: part them once, by val_share.")
+    share, least = parting.val_share, parting.min_positives
+    if parting.group is not None:
+        if parting.group not in ordered:
+            raise DataError(f"There is no column {parting.group!r}. {did_you_mean(parting.group, ordered.columns)}")
+        groups = ordered[parting.group].to_numpy()
+        return grouped_split(groups, labels=strata, val_share=share, seed=seed, min_positives=least)
+    if (len(steps.starts) > 1 and not parting.gap) or not steps.columns.per_step:
+        return split_series(steps, strata, val_share=share, seed=seed, min_positives=least)
+    gap = max(int(parting.gap), steps.columns.horizon, min(LENGTHS[-1], int(steps.sizes.min()) // 8))
+    return split_times(steps, strata, val_share=share, gap=gap, min_positives=least)
+
+
+def window_lengths(problem: Problem) -> tuple[int, ...]:
+    """Lengths of windows to try, the one to start from in the middle: they hold several events, and fit into a series.
+
+    Args:
+        problem: A problem whose rows are steps.
+
+    Example:
+        >>> pulse = np.tile([0.0, 0.1, 3.0, 0.2], 400)
+        >>> frame = pd.DataFrame({"s": np.repeat(range(8), 200), "x": pulse, "y": pulse > 1})
+        >>> window_lengths(pose_steps(frame, ["y"], SeriesColumns("s")))
+        (32, 64, 128)
+    """
+    assert problem.steps is not None
+    longest = int(problem.steps.sizes.max())
+    if not problem.steps.columns.per_step:
+        return (max(MIN_LENGTH, -(-longest // 16) * 16),)
+    fitting = [length for length in LENGTHS if length <= max(longest, LENGTHS[0])]
+    if problem.task.family != "labels":
+        return tuple(fitting[-3:])
+    sizes = event_sizes(np.asarray((problem.y == 1).any(axis=1)), problem.steps)
+    wanted = EVENTS_PER_WINDOW * float(np.median(sizes)) if len(sizes) else LENGTHS[0]
+    enough = [length for length in fitting if 2 * length > wanted] or fitting[-1:]
+    least = max(0, min(fitting.index(enough[0]), len(fitting) - 3))
+    return tuple(fitting[least : least + 3])

@@ -1,0 +1,168 @@
+"""Batches of windows, gathered one at a time: an epoch costs the windows that it draws, not the length of series."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from automl_nn.errors import DataError
+from automl_nn.model.windows import Windows, cells
+from automl_nn.task.base import Family
+from automl_nn.train.batches import Batch, Rows
+from automl_nn.train.sampling import SAMPLINGS, Sampling
+from automl_nn.train.stack_loss import Targets
+
+
+@final
+@dataclass(frozen=True)
+class _Epoch:
+    """What one network reads in an epoch: windows, the steps of each that are its own, and what they count."""
+
+    windows: Windows
+    begin: Int[Tensor, " n_windows"]
+    end: Int[Tensor, " n_windows"]
+    chosen: Int[Tensor, "n_steps batch"]
+    weight: Tensor
+
+
+@final
+class WindowBatches:
+    """The batches of a stack that reads windows, epoch after epoch.
+
+    In each epoch the stretches are cut anew, from a place drawn at random, into cells; a window is read for a cell, and
+    only the steps of the cell count, so that no step counts twice. Where an epoch has more windows than one cut gives,
+    the stretches are cut several times.
+
+    Args:
+        rows: Training steps; their inputs know where stretches begin.
+        sampling: Which windows are drawn.
+        family: How the task reads outputs: what an event is.
+        length: Steps of a window.
+        n_windows: Windows of an epoch.
+        batch_size: Windows of a batch.
+        seeds: One per network: its windows are the same in a stack as alone.
+
+    Raises:
+        DataError: There are no steps.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        sampling: Sampling,
+        family: Family,
+        length: int,
+        n_windows: int,
+        batch_size: int,
+        seeds: Sequence[int],
+    ) -> None:
+        if len(rows) == 0:
+            raise DataError("Training needs steps, but the training part has none: give it at least one series.")
+        starts = rows.inputs.starts
+        self._inputs, self._length, self._sampling = rows.inputs, length, sampling
+        self._starts = torch.zeros(1, dtype=torch.int64) if starts is None else starts.cpu()
+        self._targets = Targets.of(rows.y, rows.weight, family=family)
+        self._events = events(rows.y, family=family).cpu().nonzero().squeeze(1)
+        sizes = torch.diff(self._starts, append=torch.tensor([len(rows)]))
+        n_all = int((sizes + length - 1).div(length, rounding_mode="floor").sum())
+        self._batch = min(batch_size, n_windows)
+        self.n_steps = n_windows // self._batch
+        self._n_cuts = -(-n_windows // n_all)
+        self.batch_size = self._batch * length
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._epochs: list[_Epoch] = []
+
+    def keep(self, networks: Sequence[int]) -> None:
+        """Go on with these networks only, in this order, each with its own windows."""
+        self._generators = [self._generators[i] for i in networks]
+
+    def rows(self, network: int, step: int) -> Int[Tensor, " batch"]:
+        """The steps at which the windows begin that a network saw at a step of the present epoch."""
+        epoch = self._epochs[network]
+        return epoch.windows.first[epoch.chosen[step]]
+
+    def epoch(self) -> Iterator[Batch]:
+        """Draw windows anew and yield the batches."""
+        self._epochs = [self._drawn(generator) for generator in self._generators]
+        for step in range(self.n_steps):
+            yield self._gathered(step)
+
+    def _drawn(self, generator: torch.Generator) -> _Epoch:
+        cuts = [self._cut(generator) for _ in range(self._n_cuts)]
+        first, size, begin, end, has_event = (torch.cat(parts) for parts in zip(*cuts, strict=True))
+        drawn = self._sampling.draw(has_event, n_steps=self.n_steps, batch=self._batch, generator=generator)
+        return _Epoch(Windows(first, size, self._length), begin, end, drawn.windows, drawn.weight)
+
+    def _cut(self, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """First step and size of the window of each cell, begin and end of the cell, and whether it holds an event."""
+        n_rows = len(self._inputs)
+        windows, begin = cells(self._starts, n_steps=n_rows, length=self._length, generator=generator)
+        has_event = torch.zeros(len(begin), dtype=torch.bool)
+        has_event[torch.bucketize(self._events, begin, right=True) - 1] = True
+        end = torch.cat([begin[1:], begin.new_tensor([n_rows])])
+        return windows.first, windows.size, begin, end, has_event
+
+    def _gathered(self, step: int) -> Batch:
+        own = [self._of_network(epoch, step) for epoch in self._epochs]
+        dense, codes, y, weight = (torch.stack(parts) for parts in zip(*own, strict=True))
+        return Batch(dense, codes, Targets(y, weight))
+
+    def _of_network(self, epoch: _Epoch, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        chosen = epoch.chosen[step]
+        windows = Windows(epoch.windows.first[chosen], epoch.windows.size[chosen], self._length)
+        rows, counted = windows.rows(), windows.known()
+        begin, end, weight = (part.repeat_interleave(self._length) for part in self._by_window(epoch, step))
+        weight = weight * (counted & (rows >= begin) & (rows < end))
+        rows, dense = rows.to(self._inputs.dense.device), self._inputs.dense
+        weight = weight.to(dense).unsqueeze(1)
+        if self._targets.weight is not None:
+            weight = weight * self._targets.weight[rows]
+        return dense[rows], self._inputs.codes[rows], self._targets.y[rows], weight
+
+    def _by_window(self, epoch: _Epoch, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        chosen = epoch.chosen[step]
+        return epoch.begin[chosen], epoch.end[chosen], epoch.weight[step]
+
+
+def events(y: Tensor, *, family: Family) -> Bool[Tensor, " n_rows"]:
+    """Which steps are rare and sought: positives, or all classes but the most common one; none for quantities.
+
+    Example:
+        >>> events(torch.tensor([[0.0], [2.0], [0.0]]), family="classes").tolist()
+        [False, True, False]
+    """
+    if family == "values":
+        return torch.zeros(len(y), dtype=torch.bool, device=y.device)
+    if family == "labels":
+        return (y > 0.5).any(dim=1)
+    known = y[:, 0].isfinite() if y.shape[1] == 1 else y.isfinite().all(dim=1)
+    codes = y[:, 0].nan_to_num() if y.shape[1] == 1 else y.nan_to_num().argmax(dim=1)
+    common = codes[known].mode().values if known.any() else codes.new_zeros(())
+    return known & (codes != common)
+
+
+def window_batches(
+    rows: Rows, config: Mapping[str, Any], *, family: Family, length: int, seeds: Sequence[int]
+) -> WindowBatches:
+    """The batches that a train config of a sequence network asks for.
+
+    Args:
+        rows: Training steps.
+        config: A train config.
+        family: How the task reads outputs.
+        length: Steps of a window.
+        seeds: One per network.
+    """
+    return WindowBatches(
+        rows,
+        sampling=SAMPLINGS.make(config["sampling"]),
+        family=family,
+        length=length,
+        n_windows=int(config["n_windows"]),
+        batch_size=int(config["batch_size"]),
+        seeds=seeds,
+    )

@@ -1,0 +1,107 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl_nn.data.panel import Panel
+from automl_nn.data.series import SeriesColumns, Steps, refuse_empty_channels, split_series, split_times
+from automl_nn.errors import DataError, SplitError
+
+BY = SeriesColumns("s", "t")
+
+
+def frame(**columns):
+    return pd.DataFrame(columns)
+
+
+def test_rows_of_mixed_series_are_put_in_order():
+    mixed = frame(s=["b", "a", "b", "a"], t=[0, 0, 1, 1])
+    steps = Steps.of(mixed, BY)
+    assert mixed["s"].iloc[steps.order].tolist() == ["b", "b", "a", "a"]
+    assert steps.starts.tolist() == [0, 2]
+    assert steps.names.tolist() == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"s": [1, 1], "t": [2, 1]}, "The times of series 1 are not sorted: 1.0 follows 2.0"),
+        ({"s": [1, 1], "t": [2, 2]}, "Series 1 has two steps at t = 2.0"),
+        ({"s": [1, None], "t": [1, 2]}, "Column 's' is missing in row 1"),
+        ({"s": [1, 1], "t": [1, None]}, "Column 't' is missing in row 1"),
+        ({"s": [1, 1, 2, 2], "t": [0, 1, 0, 60]}, "The steps of series 2 are 60 times as far apart as those of 1"),
+        ({"s": [1, 1], "time": [0, 1]}, "There is no column 't'. Known: s, time."),
+    ],
+)
+def test_series_that_cannot_be_used_are_refused_in_one_sentence(columns, message):
+    with pytest.raises(DataError, match=message):
+        Steps.of(frame(**columns), BY)
+
+
+def test_dates_order_steps_too():
+    dates = pd.date_range("2024-01-01", periods=3, freq="h")
+    assert len(Steps.of(frame(s=[1, 1, 1], t=dates), BY).order) == 3
+    with pytest.raises(DataError, match="not sorted"):
+        Steps.of(frame(s=[1, 1, 1], t=dates[::-1]), BY)
+
+
+def test_a_missing_step_is_no_other_rate():
+    assert Steps.of(frame(s=[1] * 4 + [2] * 3, t=[0, 1, 2, 9, 0, 1, 2]), BY).sizes.tolist() == [4, 3]
+
+
+def test_series_are_parted_whole_and_each_part_has_positives():
+    numbers = np.repeat(np.arange(10), 5)
+    y = np.where(numbers < 2, 1.0, 0.0)
+    split = split_series(Steps.of(frame(s=numbers), SeriesColumns("s")), y, val_share=0.2, seed=0, min_positives=1)
+    assert not set(numbers[split.train]) & set(numbers[split.val])
+    assert y[split.train].any()
+    assert y[split.val].any()
+
+
+def test_a_single_series_cannot_be_parted_by_series():
+    with pytest.raises(SplitError, match="A single series cannot be parted by series: part it by time"):
+        split_series(Steps.of(frame(x=[1, 2]), SeriesColumns()), None, val_share=0.5, seed=0, min_positives=1)
+
+
+def test_parts_by_time_keep_the_gap_in_every_series():
+    steps = Steps.of(frame(s=np.repeat([0, 1], [50, 100])), SeriesColumns("s"))
+    split = split_times(steps, None, val_share=0.2, gap=7, min_positives=1)
+    for number, (first, last) in enumerate(((0, 50), (50, 150))):
+        train, val = (part[(part >= first) & (part < last)] for part in (split.train, split.val))
+        assert val.tolist() == list(range(last - (10, 20)[number], last))
+        assert train.tolist() == list(range(first, val[0] - 7))
+
+
+def test_a_part_by_time_without_a_positive_is_refused():
+    y = np.zeros(100)
+    y[5] = 1
+    with pytest.raises(SplitError, match="class 1"):
+        split_times(Steps.of(frame(x=y), SeriesColumns()), y, val_share=0.2, gap=5, min_positives=1)
+
+
+def test_a_channel_without_a_value_is_refused():
+    with pytest.raises(DataError, match="Channel 'b' is missing at all 2 steps: leave it out"):
+        refuse_empty_channels(frame(a=[1.0, None], b=[None, None]))
+
+
+def test_arrays_and_lists_give_the_same_panel():
+    X = np.random.default_rng(0).normal(size=(3, 2, 5)).astype(np.float32)
+    array, listed = Panel.of(X), Panel.of(list(X))
+    assert np.array_equal(array.values, listed.values)
+    assert np.array_equal(array.back(array.values).transpose(0, 2, 1), X)
+    assert [part.shape for part in listed.back(listed.values)] == [(5, 2)] * 3
+    assert np.array_equal(Panel.of(X[:, 0]).values[:, 0], X[:, 0].ravel())
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        ([np.zeros((1, 3))], [np.zeros(4)], "Series 0 has 3 steps but 4 labels"),
+        ([np.zeros((1, 3))], [], "There are labels of 0 series, but 1 series"),
+        ([np.zeros((1, 3)), np.zeros((2, 3))], None, r"Series 1 has shape \(2, 3\), but series 0 has \(1, 3\)"),
+        (np.zeros((0, 1, 3)), None, "give at least one, with a channel and a step"),
+        ({"a": 1}, None, "Series come as an array"),
+    ],
+)
+def test_panels_that_do_not_fit_are_refused(X, y, message):
+    with pytest.raises(DataError, match=message):
+        Panel.of(X).steps(y)

@@ -1,0 +1,133 @@
+import pytest
+import torch
+
+from automl_nn.errors import SpaceError
+from automl_nn.model.backbones import SEQUENCES
+from automl_nn.model.build import build, model_space
+from automl_nn.model.inputs import Inputs
+from automl_nn.space.draw import defaults
+from automl_nn.space.edit import fix
+
+LENGTH = 16
+SMALL = {
+    "lstm": {"n_layers": 2, "d_block": 6},
+    "tcn": {"n_blocks": 3, "d_block": 6},
+    "unet": {"n_levels": 2, "d_block": 6},
+}
+every_sequence = pytest.mark.parametrize("name", list(SEQUENCES))
+
+
+def config(name, **knobs):
+    space = fix({**model_space(), "backbone": SEQUENCES.only(name)}, "embedding.name", "none")
+    for knob, value in {**SMALL[name], "length": LENGTH, **knobs}.items():
+        space = fix(space, f"backbone.{knob}", value)
+    return defaults(fix(fix(space, "recipe", "gelu-he-layernorm"), "dropout.rate", 0.3))
+
+
+def steps(n, *, starts=(0,), seed=0):
+    dense = torch.randn(n, 3, generator=torch.Generator().manual_seed(seed))
+    return Inputs(dense, torch.zeros(n, 0, dtype=torch.int64), torch.tensor(starts))
+
+
+def network(name, inputs, *, seeds=(0,), **knobs):
+    made = build(
+        [config(name, **knobs)] * len(seeds),
+        inputs,
+        n_numeric=3,
+        vocabularies=(),
+        d_out=1,
+        output_bias=torch.zeros(len(seeds), 1),
+        seeds=list(seeds),
+    )
+    with torch.no_grad():
+        for i, generator in enumerate(made.generators):  # a head of zeros would hide the backbone
+            made.head.linear.weight[i].normal_(generator=generator)
+    return made
+
+
+def used(net):
+    """Named parameters, but for tables of no category."""
+    return [(path, parameter) for path, parameter in net.named_parameters() if parameter.numel()]
+
+
+@every_sequence
+def test_a_series_gets_the_same_output_alone_as_among_others(name):
+    together = steps(150, starts=(0, 70, 75))
+    net = network(name, together)
+    whole = net.predict(together)[0]
+    for first, last in ((0, 70), (70, 75), (75, 150)):
+        alone = net.predict(Inputs(together.dense[first:last], together.codes[first:last], torch.tensor([0])))[0]
+        torch.testing.assert_close(whole[first:last], alone)
+
+
+@every_sequence
+def test_networks_of_a_stack_train_as_they_do_alone(name):
+    inputs = steps(4 * LENGTH)
+    stack, alone = network(name, inputs, seeds=(3, 4)), network(name, inputs, seeds=(4,))
+    for net in (stack, alone):
+        net.train()
+        net(inputs.dense[None], inputs.codes[None]).square().mean((1, 2)).sum().backward()
+    for (path, one), (_, both) in zip(used(alone), used(stack), strict=True):
+        torch.testing.assert_close(both.grad[1:], one.grad, msg=path)
+
+
+@every_sequence
+def test_the_gradient_reaches_every_parameter(name):
+    inputs = steps(2 * LENGTH)
+    net = network(name, inputs)
+    net(inputs.dense[None], inputs.codes[None]).square().sum().backward()
+    for path, parameter in used(net):
+        zero_branch = name == "tcn" and ".blocks." in path and ".second." not in path
+        assert zero_branch or parameter.grad.abs().sum() > 0, path
+
+
+@every_sequence
+def test_a_step_sees_its_neighbours_on_both_sides(name):
+    inputs = steps(LENGTH)
+    net = network(name, inputs)
+    if name == "tcn":  # its branches start as nothing
+        for block in net.backbone.blocks:
+            block.second.weight.data.normal_()
+    net.eval()
+    dense = inputs.dense[None].requires_grad_()
+    net(dense, inputs.codes[None])[0, LENGTH // 2].sum().backward()
+    seen = dense.grad[0].abs().sum(1) > 0
+    assert seen[LENGTH // 2 - 1]
+    assert seen[LENGTH // 2 + 1]
+
+
+def test_a_forward_lstm_does_not_look_ahead():
+    inputs = steps(LENGTH)
+    net = network("lstm", inputs, direction="forward")
+    net.eval()
+    dense = inputs.dense[None].requires_grad_()
+    net(dense, inputs.codes[None])[0, 7].sum().backward()
+    seen = dense.grad[0].abs().sum(1) > 0
+    assert seen[:8].all()
+    assert not seen[8:].any()
+
+
+def test_the_lstm_is_torchs():
+    inputs = steps(2 * LENGTH)
+    layer = network("lstm", inputs, n_layers=1).backbone.layers[0]
+    torchs = torch.nn.LSTM(3, 6, batch_first=True, bidirectional=True)
+    with torch.no_grad():
+        for i, suffix in enumerate(("", "_reverse")):
+            getattr(torchs, f"weight_ih_l0{suffix}").copy_(layer.inward[i][0])
+            getattr(torchs, f"weight_hh_l0{suffix}").copy_(layer.recurrent[i][0])
+            getattr(torchs, f"bias_ih_l0{suffix}").copy_(layer.bias[i][0])
+            getattr(torchs, f"bias_hh_l0{suffix}").zero_()
+    windows = inputs.dense.view(1, 2, LENGTH, 3)
+    torch.testing.assert_close(layer(windows)[0], torchs(windows[0])[0])
+
+
+def test_the_lstm_starts_with_orthogonal_memory_and_open_forget_gates():
+    layer = network("lstm", steps(LENGTH)).backbone.layers[0]
+    gate = layer.recurrent[0][0, :6]
+    torch.testing.assert_close(gate @ gate.T, torch.eye(6))
+    assert layer.bias[0][0].tolist() == [0.0] * 6 + [1.0] * 6 + [0.0] * 12
+
+
+def test_a_window_that_cannot_be_halved_is_refused():
+    with pytest.raises(SpaceError, match="A window of 20 steps cannot be halved 3 times: take a multiple of 8"):
+        network("unet", steps(20), length=20, n_levels=3)

@@ -1,0 +1,161 @@
+"""Labels per step, from a long frame to predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl_nn.cli import main
+from automl_nn.data.series import SeriesColumns
+from automl_nn.estimator import StepClassifier
+from automl_nn.predict import Predictor
+from automl_nn.search.encodings import Encodings
+from automl_nn.search.series import pose_steps, window_lengths
+from automl_nn.study import Study
+
+QUICK = {"train.n_epochs": 4, "train.n_windows": 64, "model.backbone.d_block": 16, "model.backbone.length": 32}
+
+
+def bounces(n_series=24, n_steps=160, *, seed=0):
+    """A long frame in which a bounce of two steps is an event."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(scale=0.3, size=(n_series, n_steps))
+    y = np.zeros((n_series, n_steps), dtype=int)
+    for series, at in enumerate(rng.integers(5, n_steps - 5, n_series)):
+        x[series, at : at + 2] += 3, -3
+        y[series, at : at + 2] = 1
+    series, t = np.indices(x.shape)
+    return pd.DataFrame({"s": series.ravel(), "t": t.ravel(), "x": x.ravel(), "y": y.ravel()})
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return bounces()
+
+
+def test_scales_come_from_the_training_part_alone(frame):
+    problem = pose_steps(frame, ["y"], SeriesColumns("s", "t"))
+    encoded = Encodings(problem).of({"name": "standard", "max_one_hot": 16})[0]
+    train = problem.table.frame["x"].to_numpy()[problem.split.train]
+    scaler = encoded.encoder.scaler.to_json()
+    assert scaler["center"] == pytest.approx([train.mean()])
+    assert encoded.fold.train.inputs.dense.mean().abs() < 1e-5
+    assert not encoded.fold.val.inputs.dense.mean().abs() < 1e-5
+
+
+def test_no_stretch_is_in_both_parts(frame):
+    problem = pose_steps(frame, ["y"], SeriesColumns("s", "t"))
+    encoded = Encodings(problem).of({"name": "standard", "max_one_hot": 16})[0]
+    train, val = encoded.fold.train, encoded.fold.val
+    assert train.inputs.starts.tolist() == list(range(0, len(train), 160))
+    assert not set(frame["s"][train.ids.numpy()]) & set(frame["s"][val.ids.numpy()])
+
+
+def test_a_single_series_is_parted_by_time_with_a_gap():
+    long = bounces(1, 4000).assign(y=lambda long: (np.arange(4000) % 100 < 2).astype(int))
+    problem = pose_steps(long, ["y"], SeriesColumns(None, "t"))
+    assert problem.split.val[0] - problem.split.train[-1] > max(window_lengths(problem))
+
+
+def test_average_precision_is_what_labels_of_steps_are_compared_by():
+    common = bounces().assign(y=lambda frame: (frame["x"] > 0).astype(int))
+    assert pose_steps(common, ["y"], SeriesColumns("s")).task.metric == "average_precision"
+
+
+def test_events_are_found_predictions_are_probabilities_and_the_model_is_kept(frame, tmp_path):
+    by = SeriesColumns("s", "t")
+    study = Study(frame, "y", series=by, settings=QUICK | {"train.n_epochs": 8}, storage=f"sqlite:///{tmp_path}/s.db")
+    study.tune(n_trials=1)
+    output, y = study.validation()
+    assert study.best_score > 20 * y.mean()
+    study.predictor(study.decide(maximize="f1")).save(tmp_path / "steps.nn")
+    model = Predictor.load(tmp_path / "steps.nn")
+    shuffled = frame.sort_values(["t", "s"])
+    expected = model.predict_frame(frame).set_index(["s", "t"])
+    pd.testing.assert_frame_equal(model.predict_frame(shuffled).set_index(["s", "t"]).loc[expected.index], expected)
+    val = study.problem.split.val
+    assert model.output(frame)[study.problem.steps.order[val]] == pytest.approx(output, abs=1e-4)
+
+
+def test_missing_labels_and_values_and_texts_are_taken(frame):
+    gappy = frame.assign(mood=np.where(frame["t"] % 7 == 0, "calm", "wild"), y=frame["y"].where(frame["t"] % 5 != 0))
+    gappy.loc[::11, "x"] = np.nan
+    study = Study(gappy, "y", series=SeriesColumns("s", "t"), settings=QUICK).tune(n_trials=1)
+    assert np.isfinite(study.best_score)
+
+
+def test_values_of_steps_come_back_in_their_unit(frame):
+    levels = frame.assign(y=1000 + 50 * frame.groupby("s")["x"].transform(lambda x: x.rolling(3, 1).mean()))
+    study = Study(levels, "y", series=SeriesColumns("s", "t"), settings=QUICK).tune(n_trials=1)
+    predicted = study.predictor().predict(levels)
+    assert np.abs(predicted - levels["y"]).mean() < np.abs(levels["y"] - levels["y"].mean()).mean()
+
+
+@pytest.fixture(scope="module")
+def tides():
+    """Long series whose values follow from those before, but for noise."""
+    rng = np.random.default_rng(0)
+    clock = np.arange(200) / 12 + rng.uniform(size=(12, 1))
+    x = 500 + 100 * np.sin(2 * np.pi * clock) + rng.normal(scale=5, size=clock.shape)
+    series, t = np.indices(x.shape)
+    return pd.DataFrame({"s": series.ravel(), "t": t.ravel(), "x": x.ravel()})
+
+
+def test_values_to_come_are_predicted_without_looking_ahead(tides):
+    by = SeriesColumns("s", "t", horizon=6)
+    settings = {**QUICK, "train.n_epochs": 12, "train.n_windows": 192}
+    study = Study(tides, "x", series=by, settings=settings).tune(n_trials=1)
+    assert study.best_score > -0.9 * tides["x"].std()  # half a wave later the present value is twice as far off
+    predictor = study.predictor()
+    whole, cut = (predictor.output(frame) for frame in (tides, tides[tides["t"] < 100]))
+    early = (tides["t"] < 60).to_numpy()
+    assert whole[early] == pytest.approx(cut[(tides[tides["t"] < 100]["t"] < 60).to_numpy()], abs=1e-4)
+
+
+def test_a_value_to_come_is_that_of_the_same_series(tides):
+    problem = pose_steps(tides, ["x"], SeriesColumns("s", "t", horizon=6))
+    values = problem.task.prediction(problem.y)[:, 0].reshape(12, 200)
+    truth = tides["x"].to_numpy().reshape(12, 200)
+    assert values[:, :-6] == pytest.approx(truth[:, 6:], abs=1e-2)
+    assert np.isnan(values[:, -6:]).all()
+    assert "x" in problem.table.frame
+
+
+def test_the_step_classifier_gives_back_the_shape_of_its_series(frame):
+    X, y = (frame[name].to_numpy().reshape(24, 160) for name in ("x", "y"))
+    classifier = StepClassifier(n_trials=1, settings=QUICK, random_state=0).fit(X[:, None], y)
+    assert classifier.classes_.tolist() == [0, 1]
+    assert classifier.predict(X[:, None]).shape == (24, 160)
+    listed = classifier.predict_proba([X[:1, :100], X[1:2]])
+    assert [part.shape for part in listed] == [(100, 2), (160, 2)]
+
+
+def test_the_shell_tunes_decides_and_predicts_steps(frame, capsys):
+    frame.to_parquet("steps.parquet")
+    asked = ["--target", "y", "--series-id", "s", "--time", "t", "--per-step"]
+    quick = [word for path, value in QUICK.items() for word in ("--set", f"{path}={value}")]
+    assert main(["check", "steps.parquet", *asked]) == 0
+    assert main(["tune", "steps.parquet", *asked, *quick, "--n-trials", "1"]) == 0
+    assert main(["decide", "steps", "--maximize", "f1", "-o", "steps.nn"]) == 0
+    assert main(["predict", "steps.nn", "steps.parquet", "-o", "found.csv"]) == 0
+    found = pd.read_csv("found.csv")
+    assert found.columns.tolist() == ["s", "t", "prediction", "proba_0", "proba_1"]
+    assert found[["s", "t"]].equals(frame[["s", "t"]])
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.iloc[::-1], "not sorted"),
+        (lambda frame: pd.concat([frame, frame]).sort_values(["s", "t"]), "two steps at t"),
+        (lambda frame: frame.assign(x=np.nan), "Channel 'x' is missing at all"),
+        (lambda frame: frame.assign(y=frame["y"] * (frame["s"] == 3)), "class 1"),
+    ],
+)
+def test_the_shell_refuses_series_that_cannot_be_used(frame, change, message, capsys):
+    change(frame).to_parquet("odd.parquet")
+    asked = ["--target", "y", "--series-id", "s", "--time", "t", "--per-step"]
+    assert main(["tune", "odd.parquet", *asked, "--n-trials", "1"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1

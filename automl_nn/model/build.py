@@ -1,6 +1,6 @@
 """From configs to a stack of networks that is ready to train."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,19 +8,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from automl_nn.model.activations import ACTIVATIONS, gain
-from automl_nn.model.backbones import BACKBONES, Parts
+from automl_nn.model.backbones import ALL_BACKBONES, BACKBONES, Backbone, Drawn, Parts
+from automl_nn.model.backbones.realmlp import NTKLinear
 from automl_nn.model.dropout import DROPOUTS, Dropout
-from automl_nn.model.embeddings import NUMERIC_EMBEDDINGS, CategoryEmbedding
+from automl_nn.model.embeddings import CategoryEmbedding
 from automl_nn.model.encoders import ENCODERS, Inputs
-from automl_nn.model.heads import Head
-from automl_nn.model.initializers import INITIALIZERS, check_symmetry
+from automl_nn.model.heads import Head, MemberHead
+from automl_nn.model.initializers import INITIALIZERS, check_symmetry, spread_biases
 from automl_nn.model.network import Network, evaluating
 from automl_nn.model.normalizations import NORMALIZATIONS
+from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
 from automl_nn.model.recipes import RECIPES
 from automl_nn.model.stack import Activations, Linear, Noise
 from automl_nn.space.draw import flatten
 from automl_nn.space.options import Space
-from automl_nn.space.ranges import Held, Integer, Real
+from automl_nn.space.ranges import Held, Integer, Real, Value
 
 Config = Mapping[str, Any]
 
@@ -34,7 +36,7 @@ def model_space() -> Space:
     Example:
         >>> from automl_nn.space.draw import defaults
         >>> defaults(model_space())["backbone"]
-        {'name': 'mlp', 'n_blocks': 3, 'd_block': 256}
+        {'name': 'tabm_mini', 'n_blocks': 2, 'd_block': 128, 'n_members': 8}
     """
     return {
         "encoder": ENCODERS,
@@ -46,8 +48,8 @@ def model_space() -> Space:
     }
 
 
-def bucket(config: Config) -> Hashable:
-    """A key that is equal for configs that can be stacked: same inputs, same shapes, same normalization.
+def bucket(config: Config) -> tuple[tuple[str, Value], ...]:
+    """What is equal for configs that can be stacked, by path: same inputs, same shapes, same normalization.
 
     Args:
         config: A model config.
@@ -102,11 +104,10 @@ def build(
         ...     seeds=[0, 1, 2],
         ... )
         >>> network.predict(inputs).shape
-        torch.Size([3, 10, 1])
+        torch.Size([3, 10, 8])
     """
     _check(configs, output_bias, seeds, d_out)
-    d_other = inputs.dense.shape[1] - n_numeric
-    network = _assemble(configs, seeds, output_bias, n_numeric=n_numeric, d_other=d_other, vocabularies=vocabularies)
+    network = _assemble(configs, seeds, output_bias, dense=inputs.dense, n_numeric=n_numeric, vocabularies=vocabularies)
     for i, config in enumerate(configs):
         _draw(network, i, config)
     _rescale(network, configs, inputs)
@@ -145,31 +146,39 @@ def _assemble(
     seeds: Sequence[int],
     output_bias: Tensor,
     *,
+    dense: Float[Tensor, "n_rows d_in"],
     n_numeric: int,
-    d_other: int,
     vocabularies: Sequence[int],
 ) -> Network:
     """The modules, with all hidden weights zero."""
     k, shared = len(configs), configs[0]
     noise = Noise([torch.Generator().manual_seed(seed) for seed in seeds])
-    embedding = NUMERIC_EMBEDDINGS.make(shared["embedding"], k=k, n_numeric=n_numeric)
+    embedding = NUMERIC_EMBEDDINGS.make(shared["embedding"], k=k, x=dense[:, :n_numeric])
     categories = CategoryEmbedding(k=k, vocabularies=vocabularies, d_embedding=shared["d_category"])
+    widths = [embedding.d_embedding] * n_numeric + [1] * (dense.shape[1] - n_numeric)
     parts = Parts(
         k=k,
+        features=(*widths, *[int(shared["d_category"])] * len(vocabularies)),
         normalization=lambda d: NORMALIZATIONS.make(shared["normalization"], k=k, d=d),
         activation=Activations([ACTIVATIONS.make(config["activation"]) for config in configs]),
         dropout=Dropout([DROPOUTS.make(config["dropout"]) for config in configs], noise),
     )
-    d_in = embedding.d_out + d_other + categories.d_out
-    backbone = BACKBONES.make(shared["backbone"], d_in=d_in, parts=parts)
-    head = Head(k, backbone.d_out, bias=output_bias)
+    backbone = ALL_BACKBONES.make(shared["backbone"], d_in=sum(parts.features), parts=parts)
+    head = _head(backbone, output_bias)
     return Network(
         embedding=embedding, n_numeric=n_numeric, categories=categories, backbone=backbone, head=head, noise=noise
     )
 
 
-def _hidden(network: Network) -> list[Linear]:
-    return [module for module in network.backbone.modules() if isinstance(module, Linear) and not module.zero]
+def _head(backbone: Backbone, bias: Float[Tensor, "k d_out"]) -> Head | MemberHead:
+    if backbone.n_members == 1:
+        return Head(len(bias), backbone.d_out, bias=bias)
+    return MemberHead(len(bias), backbone.d_out, backbone.n_members, bias=bias)
+
+
+def _hidden(network: Network) -> list[Linear | NTKLinear]:
+    layers = [module for module in network.backbone.modules() if isinstance(module, Linear | NTKLinear)]
+    return [layer for layer in layers if not layer.zero]
 
 
 @torch.no_grad()
@@ -182,8 +191,11 @@ def _draw(network: Network, i: int, config: Config) -> None:
     activation_gain = gain(ACTIVATIONS.make(config["activation"]))
     for layer in _hidden(network):
         initializer.fill(layer.weight[i], gain=activation_gain, generator=generator)
-        layer.weight[i].mul_(config["gain"])
+        layer.weight[i].mul_(config["gain"] / layer.factor)
         check_symmetry(layer.weight[i], initializer=config["initializer"]["name"])
+    for part in network.backbone.modules():
+        if isinstance(part, Drawn):
+            part.draw(i, gain=config["gain"], generator=generator)
 
 
 @torch.no_grad()
@@ -192,27 +204,31 @@ def _rescale(network: Network, configs: Sequence[Config], inputs: Inputs) -> Non
 
     One forward pass does it: each layer is rescaled by what is about to enter it, so that the next one sees the same.
     """
-    targets = {
-        i: float(config["gain"])
-        for i, config in enumerate(configs)
-        if INITIALIZERS.make(config["initializer"]).from_data
-    }
-    if not targets or len(inputs) < 2:
+    initializers = [INITIALIZERS.make(config["initializer"]) for config in configs]
+    driven = {i: float(configs[i]["gain"]) for i, initializer in enumerate(initializers) if initializer.from_data}
+    spread = {i: network.generators[i] for i, initializer in enumerate(initializers) if initializer.spreads_biases}
+    if not driven or len(inputs) < 2:
         return
-    sample = inputs[:: -(-len(inputs) // N_SAMPLE)]
-    handles = [layer.register_forward_pre_hook(_rescaler(targets)) for layer in _hidden(network)]
+    sample = inputs.sample(N_SAMPLE, length=network.backbone.length)
+    handles = [layer.register_forward_pre_hook(_rescaler(driven, spread)) for layer in _hidden(network)]
     with evaluating(network):
         network(sample.dense[None], sample.codes[None])
     for handle in handles:
         handle.remove()
 
 
-def _rescaler(targets: Mapping[int, float]) -> Callable[[nn.Module, tuple[Tensor]], None]:
+def _rescaler(
+    driven: Mapping[int, float], spread: Mapping[int, torch.Generator]
+) -> Callable[[nn.Module, tuple[Tensor]], None]:
     def rescale(layer: nn.Module, args: tuple[Tensor]) -> None:
         (x,) = args
-        assert isinstance(layer, Linear)
-        for i, target in targets.items():
-            deviation = (x[i if len(x) > 1 else 0] @ layer.weight[i]).std(dim=0)
-            layer.weight[i].mul_(torch.where(deviation > 1e-6, target / deviation, 1.0))
+        assert isinstance(layer, Linear | NTKLinear)
+        for i, target in driven.items():
+            z = layer.factor * (x[i if len(x) > 1 else 0] @ layer.weight[i])
+            deviation = z.std(dim=0)
+            scale = torch.where(deviation > 1e-6, target / deviation, 1.0)
+            layer.weight[i].mul_(scale)
+            if i in spread:
+                layer.bias[i] = spread_biases(scale * z, generator=spread[i])
 
     return rescale

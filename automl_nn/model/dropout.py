@@ -13,6 +13,9 @@ from automl_nn.model.stack import Noise, PerNetwork
 from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Real
 
+N_LEVELS = 256
+"""What is dropped is decided by 8 random bits, so rates are multiples of one over this."""
+
 
 @final
 @dataclass(frozen=True)
@@ -30,6 +33,27 @@ class DropoutKind:
     scale: float = 1.0
     shift: float = 0.0
     fill: float = 0.0
+
+    def faded(self, factor: float) -> "DropoutKind":
+        """The same kind at a multiple of its rate.
+
+        Example:
+            >>> inverted(0.5).faded(0.4) == inverted(0.2)
+            True
+        """
+        return self._at(factor * self.rate)
+
+    def rounded(self) -> "DropoutKind":
+        """The same kind at the nearest rate that 8 random bits can tell from its neighbours.
+
+        Example:
+            >>> inverted(0.2).rounded().rate == 51 / 256
+            True
+        """
+        return self._at(round(self.rate * N_LEVELS) / N_LEVELS)
+
+    def _at(self, rate: float) -> "DropoutKind":
+        return inverted(rate) if self.fill == 0 else alpha(rate)
 
 
 def none() -> DropoutKind:
@@ -94,17 +118,16 @@ class Dropout(nn.Module, PerNetwork):
 
     def __init__(self, kinds: Sequence[DropoutKind], noise: Noise) -> None:
         super().__init__()
-        self.noise = noise
-        rate, scale, shift, fill = torch.tensor([astuple(kind) for kind in kinds]).T.reshape(4, -1, 1, 1)
-        threshold = (rate * 2**16).round() - 2**15
-        for name, value in {
-            "threshold": threshold.to(torch.int16),
-            "scale": scale,
-            "shift": shift,
-            "fill": fill,
-        }.items():
-            self.register_buffer(name, value.clone(), persistent=False)
+        self.noise, self._kinds = noise, list(kinds)
+        for name, value in _numbers(kinds).items():
+            self.register_buffer(name, value, persistent=False)
         self.keep(range(len(kinds)))
+
+    def fade(self, factors: Sequence[float]) -> None:
+        """Drop at these multiples of the networks' own rates from now on, each between 0 and 1."""
+        faded = [kind.faded(factor) for kind, factor in zip(self._kinds, factors, strict=True)]
+        for name, value in _numbers(faded).items():
+            self.get_buffer(name).copy_(value)
 
     def forward(self, x: Float[Tensor, "k batch d"]) -> Float[Tensor, "k batch d"]:
         if not self.training or not self._drops:
@@ -116,9 +139,16 @@ class Dropout(nn.Module, PerNetwork):
         return torch.addcmul(offset, x, kept.mul_(self.scale))
 
     def keep(self, indices: Sequence[int]) -> None:
-        del indices
+        self._kinds = [self._kinds[i] for i in indices]
         self._drops = bool((self.scale != 1).any())
         self._shifts = bool((self.shift != 0).any())
+
+
+def _numbers(kinds: Sequence[DropoutKind]) -> dict[str, Tensor]:
+    """What a step needs of each network's kind, `(k, 1, 1)`."""
+    rate, scale, shift, fill = torch.tensor([astuple(kind.rounded()) for kind in kinds]).T.reshape(4, -1, 1, 1).unbind()
+    threshold = (rate * N_LEVELS - N_LEVELS // 2).round().to(torch.int8)
+    return {"threshold": threshold, "scale": scale.clone(), "shift": shift.clone(), "fill": fill.clone()}
 
 
 _RATE = Real(0.0, 0.7, default=0.1, valid=(0.0, 0.95))

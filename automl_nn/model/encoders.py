@@ -1,53 +1,22 @@
 """From a table to the two tensors that a network reads; fitted on training rows, saved with the network."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
 
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from torch import Tensor
 
 from automl_nn.data.table import Table
+from automl_nn.model.inputs import Inputs as Inputs
 from automl_nn.model.scalers import Quantile, Robust, Scaler, Standard, scaler_from_json
 from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Held, Integer
 
 _MIN_COUNT = 2
-
-
-@final
-@dataclass(frozen=True)
-class Inputs:
-    """What a network reads of some rows.
-
-    Args:
-        dense: Numbers: scaled numeric columns first, then indicators of missing values, flags and one-hot columns.
-        codes: Levels of the categories that are embedded; 0 is a missing, rare or unseen one.
-
-    Example:
-        >>> inputs = Inputs(torch.zeros(3, 2), torch.zeros(3, 0, dtype=torch.int64))
-        >>> len(inputs), len(inputs[1:])
-        (3, 2)
-    """
-
-    dense: Float[Tensor, "n_rows d_in"]
-    codes: Int[Tensor, "n_rows n_codes"]
-
-    def __len__(self) -> int:
-        return len(self.dense)
-
-    def __getitem__(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> "Inputs":
-        return Inputs(self.dense[rows], self.codes[rows])
-
-    def to(self, device: torch.device | str | torch.dtype) -> "Inputs":
-        """The same rows on another device, or with `dense` in another floating type."""
-        codes = self.codes if isinstance(device, torch.dtype) else self.codes.to(device)
-        return Inputs(self.dense.to(device), codes)
 
 
 @final
@@ -110,6 +79,10 @@ class Encoder:
                 codes[:, column] = _positions(values, many) + 1
                 column += 1
         return codes
+
+    def scaled_by(self, table: Table) -> "Encoder":
+        """The same columns and levels, with numbers scaled as these rows tell: for the folds of a cross-validation."""
+        return replace(self, scaler=type(self.scaler).fit(table.numbers().to_numpy(np.float64)))
 
     def to_json(self) -> dict[str, Any]:
         """The fitted state in plain JSON types."""

@@ -1,7 +1,8 @@
-"""The head: from the last hidden units to outputs that start at the prior."""
+"""Heads: from the last hidden units to outputs that start at the prior."""
 
 from typing import final
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -23,7 +24,6 @@ class Head(nn.Module):
         Lin et al. (2017), arXiv:1708.02002, section 3.3; zero weights as in Holzmüller et al. (2024), arXiv:2407.04491.
 
     Example:
-        >>> import torch
         >>> head = Head(2, 8, bias=torch.tensor([[-3.0], [0.5]]))
         >>> head(torch.randn(2, 4, 8))[:, 0, 0].tolist()
         [-3.0, 0.5]
@@ -37,3 +37,39 @@ class Head(nn.Module):
     def forward(self, x: Float[Tensor, "#k batch d_in"]) -> Float[Tensor, "k batch d_out"]:
         output: Tensor = self.linear(x)
         return output
+
+
+@final
+class MemberHead(nn.Module):
+    """A head for each member of each network.
+
+    Args:
+        k: Number of networks.
+        d_in: Width of the last hidden layer.
+        n_members: Members of each network.
+        bias: The output of each network whose prediction is the prior.
+
+    Shape:
+        Input `(k, n_members * batch, d_in)`, the rows of each member together; output `(k, batch, n_members * d_out)`,
+        the outputs of each member together.
+
+    Source:
+        Gorishniy et al. (2025), arXiv:2410.24210, section 3.3; weights start at zero as in `Head`.
+
+    Example:
+        >>> head = MemberHead(2, 8, 3, bias=torch.tensor([[-3.0], [0.5]]))
+        >>> head(torch.randn(2, 12, 8))[:, 0].tolist()
+        [[-3.0, -3.0, -3.0], [0.5, 0.5, 0.5]]
+    """
+
+    def __init__(self, k: int, d_in: int, n_members: int, *, bias: Float[Tensor, "k d_out"]) -> None:
+        super().__init__()
+        self._d_in, self._d_out = d_in, bias.shape[1]
+        self.weight = nn.Parameter(torch.zeros(k, n_members * d_in, bias.shape[1]))
+        self.bias = nn.Parameter(bias.repeat(1, n_members))
+
+    def forward(self, x: Float[Tensor, "k rows d_in"]) -> Float[Tensor, "k batch outputs"]:
+        weight, bias = self.weight.view(-1, self._d_in, self._d_out), self.bias.view(-1, 1, self._d_out)
+        output = torch.baddbmm(bias, x.reshape(len(weight), -1, self._d_in), weight)
+        n_rows = output.shape[1]
+        return output.view(len(x), -1, n_rows, self._d_out).transpose(1, 2).reshape(len(x), n_rows, -1)

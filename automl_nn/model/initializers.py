@@ -12,21 +12,26 @@ from torch import Tensor, nn
 from automl_nn.errors import SpaceError
 from automl_nn.space.options import Option, Options
 
+N_MEAN = 5
+"""Training rows at whose weighted mean a unit starts to bend, where biases are spread."""
+
 Weight = Float[Tensor, "d_in d_out"]
 
 
 @final
 @dataclass(frozen=True)
 class Initializer:
-    """A rule for the weights of one layer of one network; biases start at zero.
+    """A rule for the weights of one layer of one network; biases start at zero unless it spreads them.
 
     Args:
         fill: Fills a weight `(d_in, d_out)` in place, given the `gain` of the activation and a `generator`.
         from_data: Rescale afterwards so that every pre-activation has standard deviation 1 on training rows.
+        spreads_biases: Set biases afterwards so that every unit has its zero among the training rows.
     """
 
     fill: Callable[..., None]
     from_data: bool = False
+    spreads_biases: bool = False
 
 
 def _normal(weight: Weight, std: float, generator: torch.Generator) -> None:
@@ -62,11 +67,12 @@ def _drawn(
     source: str,
     *,
     from_data: bool = False,
+    spreads_biases: bool = False,
 ) -> Option[Initializer]:
     def fill(weight: Weight, *, gain: float, generator: torch.Generator) -> None:
         draw(weight, std(weight, gain), generator)
 
-    return Option(lambda: Initializer(fill, from_data), source=source)
+    return Option(lambda: Initializer(fill, from_data, spreads_biases), source=source)
 
 
 def _orthogonal(weight: Weight, *, gain: float, generator: torch.Generator) -> None:
@@ -90,6 +96,7 @@ INITIALIZERS: Options[Initializer] = Options(
         "truncated_normal": _drawn(_truncated, _he, "arXiv:1502.01852, cut off at two deviations"),
         "orthogonal": Option(lambda: Initializer(_orthogonal), source="arXiv:1312.6120"),
         "data_driven": _drawn(_normal, _lecun, "arXiv:1511.06422, arXiv:2407.04491", from_data=True),
+        "data_driven_spread": _drawn(_normal, _lecun, "arXiv:2407.04491, he+5", from_data=True, spreads_biases=True),
         "zeros": Option(lambda: Initializer(_zeros), source="refused for hidden layers; kept to show why"),
     },
 ).search(
@@ -102,6 +109,7 @@ INITIALIZERS: Options[Initializer] = Options(
     "truncated_normal",
     "orthogonal",
     "data_driven",
+    "data_driven_spread",
 )
 """Where the weights of hidden layers start."""
 
@@ -121,3 +129,25 @@ def check_symmetry(weight: Weight, *, initializer: str) -> None:
             f"model.initializer = {initializer!r} starts all {d_out} units of a hidden layer with the same weights, so "
             "that they stay equal for ever; choose one that draws weights at random, such as 'he_normal'."
         )
+
+
+def spread_biases(z: Float[Tensor, "n_rows d"], *, generator: torch.Generator) -> Float[Tensor, " d"]:
+    """Biases with which each unit is zero at a random mean of a few training rows.
+
+    Args:
+        z: Pre-activations of training rows, without a bias.
+        generator: Draws rows and the weights of their means, for each unit.
+
+    Source:
+        Holzmüller et al. (2024), arXiv:2407.04491, section A.2, the `he+5` biases; means of 5 rows whose weights are
+        uniform on the simplex, after Steinwart (2019), arXiv:1903.11482.
+
+    Example:
+        >>> z = torch.full((10, 3), 2.0)
+        >>> spread_biases(z, generator=torch.Generator()).tolist() == [-2.0, -2.0, -2.0]
+        True
+    """
+    rows = torch.randint(len(z), (N_MEAN, z.shape[1]), generator=generator)
+    weights = -torch.rand(N_MEAN, z.shape[1], generator=generator, dtype=torch.float64).log()
+    weights /= weights.sum(0)
+    return -(weights.to(z) * z.gather(0, rows.to(z.device))).sum(0)

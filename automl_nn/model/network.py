@@ -9,11 +9,16 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from automl_nn.model.backbones.base import Backbone
-from automl_nn.model.embeddings import CategoryEmbedding, NumericEmbedding
+from automl_nn.model.dropout import Dropout
+from automl_nn.model.embeddings import CategoryEmbedding
 from automl_nn.model.encoders import Inputs
-from automl_nn.model.heads import Head
+from automl_nn.model.heads import Head, MemberHead
 from automl_nn.model.normalizations import BatchNorm
-from automl_nn.model.stack import Noise, select, take
+from automl_nn.model.numeric import NumericEmbedding
+from automl_nn.model.stack import Noise, part, select, take
+
+MIN_WINDOWS = 64
+"""Windows that a sequence network reads at a time when it predicts."""
 
 
 @final
@@ -30,7 +35,8 @@ class Network(nn.Module):
 
     Shape:
         `dense` is `(k or 1, batch, d_in)`, `codes` `(k or 1, batch, n_codes)`; a leading dimension of 1 is shared by
-        all networks. The output is `(k, batch, d_out)`.
+        all networks. The output is `(k, batch, n_members * d_out)`: a network with several members has the outputs of
+        each of them side by side; `StackLoss.correct` makes one of them.
     """
 
     def __init__(
@@ -40,7 +46,7 @@ class Network(nn.Module):
         n_numeric: int,
         categories: CategoryEmbedding,
         backbone: Backbone,
-        head: Head,
+        head: Head | MemberHead,
         noise: Noise,
     ) -> None:
         super().__init__()
@@ -54,13 +60,18 @@ class Network(nn.Module):
         return len(self.noise.generators)
 
     @property
+    def n_members(self) -> int:
+        """Predictors inside each network."""
+        return self.backbone.n_members
+
+    @property
     def generators(self) -> list[torch.Generator]:
         """The networks' own sources of randomness, from their seeds."""
         return self.noise.generators
 
     def forward(
         self, dense: Float[Tensor, "#k batch d_in"], codes: Int[Tensor, "#k batch n_codes"]
-    ) -> Float[Tensor, "k batch d_out"]:
+    ) -> Float[Tensor, "k batch outputs"]:
         output: Tensor = self.head(self.backbone(self.features(dense, codes)))
         return output
 
@@ -78,20 +89,34 @@ class Network(nn.Module):
         return torch.cat([part.expand(k, -1, -1) for part in parts], dim=-1)
 
     @torch.no_grad()
-    def predict(self, inputs: Inputs, *, batch_size: int = 4096) -> Float[Tensor, "k n_rows d_out"]:
+    def fade(self, factors: Sequence[float]) -> None:
+        """Drop at these multiples of the networks' rates from now on."""
+        for module in self.modules():
+            if isinstance(module, Dropout):
+                module.fade(factors)
+
+    @torch.no_grad()
+    def predict(self, inputs: Inputs, *, batch_size: int = 4096) -> Float[Tensor, "k n_rows outputs"]:
         """Outputs of every network for every row, in evaluation mode.
 
         Args:
             inputs: Rows, on the network's device.
-            batch_size: Rows at a time; the outputs do not depend on it.
+            batch_size: Rows at a time, of all members together; the outputs do not depend on it.
         """
+        length = self.backbone.length
+        batch_size = max(batch_size // self.n_members, 1)
+        n_rows = max(batch_size, MIN_WINDOWS * length) if length > 1 else batch_size
         with evaluating(self):
-            batches = [self(batch.dense[None], batch.codes[None]) for batch in _batches(inputs, batch_size)]
-        return torch.cat(batches, dim=1)
+            outputs = (self(batch.dense[None], batch.codes[None]) for batch in inputs.batches(n_rows, length=length))
+            return inputs.joined(outputs, n_rows=n_rows, length=length)
 
     def select(self, indices: Sequence[int]) -> "Network":
         """A copy with these networks only, in this order; each goes on with its own randomness."""
         return select(self, indices, k=self.k)
+
+    def part(self, first: int, last: int) -> "Network":
+        """The networks from `first` to before `last` as a stack that shares their tensors."""
+        return part(self, first, last, k=self.k)
 
     def network_state(self, i: int) -> dict[str, Tensor]:
         """A copy of the state of network `i` alone, which a stack of one can load."""
@@ -110,7 +135,7 @@ class Network(nn.Module):
             return
         momenta, seen = [norm.momentum for norm in norms], 0
         with evaluating(self):
-            for batch in _batches(inputs, batch_size):
+            for batch in inputs.batches(batch_size, length=self.backbone.length):
                 seen += len(batch)
                 for norm in norms:
                     norm.train()
@@ -118,6 +143,22 @@ class Network(nn.Module):
                 self(batch.dense[None], batch.codes[None])
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+
+def joined(stacks: Sequence[Network]) -> Network:
+    """Stacks of one bucket and one size as a single one: the networks of the first, then those of the second, ...
+
+    Raises:
+        ValueError: The stacks have different sizes.
+    """
+    k = stacks[0].k
+    if any(stack.k != k for stack in stacks):
+        raise ValueError(f"Stacks of one size can be joined, not of {[stack.k for stack in stacks]}.")
+    whole = stacks[0].select([i % k for i in range(k * len(stacks))])
+    for place, stack in enumerate(stacks):
+        whole.part(place * k, (place + 1) * k).load_state_dict(stack.state_dict())
+    whole.noise.generators = [generator for stack in stacks for generator in stack.generators]
+    return whole
 
 
 @contextmanager
@@ -138,9 +179,3 @@ def evaluating(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.train(training)
-
-
-def _batches(inputs: Inputs, batch_size: int) -> Iterator[Inputs]:
-    """Consecutive rows; at least one batch, so that no rows give outputs of no rows."""
-    for start in range(0, max(len(inputs), 1), batch_size):
-        yield inputs[start : start + batch_size]

@@ -25,6 +25,7 @@ def _recipe(activation: str, initializer: str, normalization: str = "none", drop
 RECIPES = Bundles(
     {
         "mish-lsuv": _recipe("mish", "data_driven"),
+        "mish-spread": _recipe("mish", "data_driven_spread"),
         "silu-lsuv": _recipe("silu", "data_driven"),
         "relu-he": _recipe("relu", "he_normal"),
         "relu-he-batchnorm": _recipe("relu", "he_normal", "batch"),

@@ -75,12 +75,21 @@ class Task(ABC):
             y: Encoded labels `(n, d_y)`.
             output: Network outputs `(n, d_out)`, free of the loss's own shift.
         """
-        return score_epoch(self.kind, self.metric, self._for_scores(y), self._scored(output))
+        return score_epoch(self.kind, self.metric, *self.read(y, output))
 
     def score(self, y: NDArray[Any], output: NDArray[Any], *, metric: str | None = None) -> float:
         """One score of outputs; the chosen metric unless another is named."""
         name = metric or self.metric
-        return find_metric(name, self.kind).score(self._for_scores(y), self._scored(output))
+        return find_metric(name, self.kind).score(*self.read(y, output))
+
+    def read(self, y: NDArray[Any], output: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Labels and predictions as a metric reads them, in the target's unit.
+
+        Args:
+            y: Encoded labels `(n, d_y)`.
+            output: Network outputs `(n, d_out)`, free of the loss's own shift.
+        """
+        return self._for_scores(y), self._scored(output)
 
     def _scored(self, output: NDArray[Any]) -> NDArray[Any]:
         return self.prediction(output)

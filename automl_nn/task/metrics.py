@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as skm
 
 from automl_nn.errors import SpaceError, did_you_mean
+from automl_nn.task.ranking import average_precision, roc_auc
 
 Array = NDArray[np.floating[Any]]
 Score = Callable[[Array, Array], float]
@@ -123,12 +124,12 @@ def _per_target(score: Score) -> Score:
 
 METRICS: Mapping[str, dict[frozenset[str], Metric]] = {
     "average_precision": {
-        LABELS: Metric(_per_label(skm.average_precision_score), LABELS, in_epochs=True),
-        CLASSES: Metric(_macro_ovr(skm.average_precision_score), CLASSES),
+        LABELS: Metric(_per_label(average_precision), LABELS, in_epochs=True),
+        CLASSES: Metric(_macro_ovr(average_precision), CLASSES),
     },
     "roc_auc": {
-        LABELS: Metric(_per_label(skm.roc_auc_score), LABELS, in_epochs=True),
-        CLASSES: Metric(_macro_ovr(skm.roc_auc_score), CLASSES),
+        LABELS: Metric(_per_label(roc_auc), LABELS, in_epochs=True),
+        CLASSES: Metric(_macro_ovr(roc_auc), CLASSES),
     },
     "neg_log_loss": {
         LABELS: Metric(_per_label(lambda y, p: -_log_loss(y, p)), LABELS, in_epochs=True),

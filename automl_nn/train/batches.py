@@ -49,6 +49,39 @@ class Rows:
 
 @final
 @dataclass(frozen=True)
+class Fold:
+    """What a network learns from, and what it is scored on; cross-validation has several.
+
+    Args:
+        train: Training rows.
+        val: Validation rows, which are only scored.
+    """
+
+    train: Rows
+    val: Rows
+
+    def to(self, device: torch.device, *, dtype: torch.dtype) -> "Fold":
+        """The same rows on another device and in another precision."""
+        return Fold(self.train.to(device, dtype=dtype), self.val.to(device, dtype=dtype))
+
+
+def one_after_the_other(parts: Sequence[Rows]) -> Rows:
+    """The rows of several parts as those of one."""
+    if len(parts) == 1:
+        return parts[0]
+    weights = [part.weight for part in parts if part.weight is not None]
+    return Rows(
+        inputs=Inputs(
+            torch.cat([part.inputs.dense for part in parts]), torch.cat([part.inputs.codes for part in parts])
+        ),
+        y=torch.cat([part.y for part in parts]),
+        weight=torch.cat(weights) if weights else None,
+        ids=torch.cat([part.ids for part in parts]),
+    )
+
+
+@final
+@dataclass(frozen=True)
 class Batch:
     """One step's rows: those of network i stand at index i.
 
@@ -74,6 +107,8 @@ class Batches:
         targets: Training labels.
         batch_size: Rows per step and network; fewer if there are fewer.
         seeds: One per network, for its order: the same in a stack as alone.
+        sizes: Where networks learn from different rows, the number of rows of each fold, which lie one after the other;
+            as many neighbouring networks learn from each of them. One fold of all rows unless given.
 
     Raises:
         DataError: There are no rows.
@@ -85,14 +120,29 @@ class Batches:
         [(3, 2, 1), (3, 2, 1)]
     """
 
-    def __init__(self, inputs: Inputs, targets: Targets, *, batch_size: int, seeds: Sequence[int]) -> None:
-        if len(inputs) == 0:
+    def __init__(
+        self,
+        inputs: Inputs,
+        targets: Targets,
+        *,
+        batch_size: int,
+        seeds: Sequence[int],
+        sizes: Sequence[int] | None = None,
+    ) -> None:
+        sizes = [len(inputs)] if sizes is None else sizes
+        if min(sizes) == 0:
             raise DataError("Training needs rows, but the training part has none: give it at least one row.")
         self._inputs, self._targets = inputs, targets
-        self.batch_size = min(batch_size, len(inputs))
-        self.n_steps = len(inputs) // self.batch_size
+        self.batch_size = min(batch_size, *sizes)
+        self.n_steps = min(sizes) // self.batch_size
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._spans = _spans(sizes, k=len(seeds))
         self._order = torch.empty(0, dtype=torch.int64)
+
+    def keep(self, networks: Sequence[int]) -> None:
+        """Go on with these networks only, in this order, each with its own order of rows."""
+        self._generators = [self._generators[i] for i in networks]
+        self._spans = [self._spans[i] for i in networks]
 
     def rows(self, network: int, step: int) -> Int[Tensor, " batch"]:
         """The rows that a network saw at a step of the present epoch."""
@@ -101,7 +151,8 @@ class Batches:
     def epoch(self) -> Iterator[Batch]:
         """Shuffle anew and yield the batches."""
         n_used = self.n_steps * self.batch_size
-        orders = [torch.randperm(len(self._inputs), generator=generator)[:n_used] for generator in self._generators]
+        owners = zip(self._spans, self._generators, strict=True)
+        orders = [first + torch.randperm(n, generator=generator)[:n_used] for (first, n), generator in owners]
         shape = (len(orders), self.n_steps, self.batch_size)
         self._order = torch.stack(orders).view(shape).transpose(0, 1).contiguous()
         for order in torch.split(self._order, self._steps_at_a_time()):
@@ -121,3 +172,9 @@ class Batches:
         gathered = [part.index_select(0, rows).view(*order.shape, part.shape[1]).unbind(0) for part in self._parts()]
         for dense, codes, y, *weight in zip(*gathered, strict=True):
             yield Batch(dense, codes, Targets(y, *weight))
+
+
+def _spans(sizes: Sequence[int], *, k: int) -> list[tuple[int, int]]:
+    """First row and number of rows of each network."""
+    firsts = [sum(sizes[:fold]) for fold in range(len(sizes))]
+    return [span for span in zip(firsts, sizes, strict=True) for _ in range(k // len(sizes))]

@@ -1,6 +1,7 @@
 """Clip rules: the gradient norm that a step may have, from the norms that each network has seen."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -17,6 +18,12 @@ class ClipRule(ABC):
     @abstractmethod
     def limit(self, norm: Float[Tensor, " k"]) -> Float[Tensor, " k"]:
         """The largest norm for this step; then remember the norm, unless it is not finite."""
+
+    def keep(self, indices: Sequence[int]) -> None:
+        """Go on with these networks only: all that a rule knows is tensors with a first dimension of k."""
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value[list(indices)])
 
 
 @final

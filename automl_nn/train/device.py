@@ -1,4 +1,4 @@
-"""With how many threads to train."""
+"""How the processor computes while networks are trained."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,8 @@ def threads(n_threads: int) -> Iterator[None]:
     """Let torch compute with this many threads inside the block.
 
     Small networks are fastest with one thread: below a width of about 256 the threads cost more than they bring.
+    Numbers too small for a full mantissa (under 1e-38) count as zero meanwhile: to compute with them takes a hundred
+    times as long, and they are what exponentials and moments of dead units become.
 
     Raises:
         BudgetError: The number is not positive.
@@ -26,7 +28,9 @@ def threads(n_threads: int) -> Iterator[None]:
         raise BudgetError(f"n_threads = {n_threads} is not possible: it is at least 1.")
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
+    torch.set_flush_denormal(True)
     try:
         yield
     finally:
+        torch.set_flush_denormal(False)
         torch.set_num_threads(before)

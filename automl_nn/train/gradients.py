@@ -1,7 +1,7 @@
 """The gradients of a stack in one buffer, so that every network has its own norm and its own update."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import final
 
 import torch
@@ -12,19 +12,19 @@ from torch import Tensor, nn
 @final
 @dataclass(frozen=True)
 class Slices:
-    """What one network of a stack owns, as views: writing to them changes the stack.
+    """Parameters of one network that move by the same rule, as views: writing to them changes the stack.
 
     Args:
-        weights: Matrices, which decay.
-        weight_gradients: Their gradients.
-        others: Biases, scales and shifts, which do not.
-        other_gradients: Their gradients.
+        values: The parameters.
+        gradients: Their gradients.
+        decays: Whether they decay: weights do, biases, scales and shifts do not.
+        lr_factor: Factor on the network's learning rate.
     """
 
-    weights: list[Tensor]
-    weight_gradients: list[Tensor]
-    others: list[Tensor]
-    other_gradients: list[Tensor]
+    values: list[Tensor] = field(default_factory=list)
+    gradients: list[Tensor] = field(default_factory=list)
+    decays: bool = True
+    lr_factor: float = 1.0
 
 
 @final
@@ -50,6 +50,9 @@ class Gradients:
     A parameter's first dimension is k, or it is a *table*: the rows of k vocabularies one after the other,
     `(k * n, d)`, whose gradient is sparse.
 
+    A module whose parameters learn faster or slower than the others says so by a class attribute `LR_FACTORS`, from
+    the parameter's name to the factor on the learning rate.
+
     Args:
         network: The stack.
         k: Number of networks in it.
@@ -63,22 +66,27 @@ class Gradients:
     """
 
     def __init__(self, network: nn.Module, *, k: int) -> None:
-        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.numel()]
-        self.tables = [parameter for parameter in parameters if parameter.shape[0] != k]
+        factors = dict(_trained(network))
+        self.tables = [parameter for parameter in factors if parameter.shape[0] != k]
+        self.table_factors = [factors[table] for table in self.tables]
         self.touched: list[RowGradient] = []
         self._k = k
-        self._stacked = [parameter for parameter in parameters if parameter.shape[0] == k]
+        self._stacked = [parameter for parameter in factors if parameter.shape[0] == k]
+        self._factors = [factors[parameter] for parameter in self._stacked]
         sizes = [parameter.numel() // k for parameter in self._stacked]
         self._buffer = self._stacked[0].new_zeros(k, sum(sizes))
         pieces = torch.split(self._buffer, sizes, dim=1)
         self._views = [piece.view_as(parameter) for piece, parameter in zip(pieces, self._stacked, strict=True)]
 
-    def slices(self, i: int) -> Slices:
-        """What network i owns."""
-        pairs = [(parameter.detach()[i], view[i]) for parameter, view in zip(self._stacked, self._views, strict=True)]
-        weights = [pair for pair in pairs if pair[0].dim() >= 2]
-        others = [pair for pair in pairs if pair[0].dim() < 2]
-        return Slices(*_unzipped(weights), *_unzipped(others))
+    def slices(self, i: int) -> list[Slices]:
+        """What network i owns, but for its rows of tables; parameters that move alike are together."""
+        groups: dict[tuple[bool, float], Slices] = {}
+        for parameter, view, factor in zip(self._stacked, self._views, self._factors, strict=True):
+            decays = parameter.dim() >= 3
+            group = groups.setdefault((decays, factor), Slices(decays=decays, lr_factor=factor))
+            group.values.append(parameter.detach()[i])
+            group.gradients.append(view[i])
+        return list(groups.values())
 
     def collect(self) -> Float[Tensor, " k"]:
         """Move the gradients that `backward` left into the buffer, and return each network's norm."""
@@ -109,5 +117,10 @@ def _gradient(parameter: Tensor) -> Tensor:
     return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 
-def _unzipped(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+def _trained(network: nn.Module) -> Iterator[tuple[Tensor, float]]:
+    """Each parameter that is trained, with the factor on its learning rate."""
+    for module in network.modules():
+        factors = getattr(module, "LR_FACTORS", {})
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.requires_grad and parameter.numel():
+                yield parameter, factors.get(name, 1.0)

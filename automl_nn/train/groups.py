@@ -59,6 +59,24 @@ class Groups(Generic[T]):
         self.members = tuple(torch.tensor(group, device=device) for group in members)
         self._place = torch.cat(self.members).argsort()
 
+    def keep(self, indices: Sequence[int], cut: Callable[[T, list[int]], None]) -> None:
+        """Go on with these networks only.
+
+        Args:
+            indices: Which networks.
+            cut: Lets a part go on with these of its own networks only.
+        """
+        new = {old: place for place, old in enumerate(indices)}
+        kept = []
+        for part, members in zip(self.parts, self.members, strict=True):
+            own = [i for i, old in enumerate(members.tolist()) if old in new]
+            if own:
+                cut(part, own)
+                kept.append((part, members.new_tensor([new[int(members[i])] for i in own])))
+        self.parts = [part for part, _ in kept]
+        self.members = tuple(members for _, members in kept)
+        self._place = torch.cat(self.members).argsort()
+
     def map(self, function: Callable[..., Tensor], *stacked: Tensor) -> Tensor:
         """`function(part, *slices)` for every part, each result at the place of its networks.
 

@@ -1,5 +1,6 @@
 """How good a stack is at the moment: losses and scores of named parts, in evaluation mode."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -16,6 +17,9 @@ from automl_nn.train.stack_loss import StackLoss, Targets
 N_STATISTICS = 4096
 """Training rows from which batch normalization's statistics are estimated anew."""
 
+N_JUDGED = 500_000
+"""Training rows, at most, whose loss and scores are told after each epoch."""
+
 Scores = dict[str, NDArray[np.float64]]
 """Name of a score to its value for each network, `(k,)`."""
 
@@ -26,8 +30,8 @@ class Verdict:
     """Losses and scores of one part.
 
     Args:
-        loss: Loss of each network, as it is trained.
-        scores: Scores of each network; NaN where its output is not finite.
+        loss: Loss of each network, as it is trained; the mean over the folds.
+        scores: Scores of each network, over the rows of all folds; NaN where its output is not finite.
         output: Outputs free of the loss's shift, `(k, n_rows, d_out)`.
     """
 
@@ -40,24 +44,33 @@ class Verdict:
 class Judge:
     """Judges a stack on one part of the data.
 
+    Where there are several folds, each has rows, networks and losses of its own, and the scores are those of all their
+    rows together: a row is judged by the networks of its fold.
+
     Args:
-        rows: The part.
-        loss: The loss of each network.
+        folds: The part's rows in each fold.
         task: What the scores are.
     """
 
-    def __init__(self, rows: Rows, *, loss: StackLoss, task: Task) -> None:
-        self._rows, self._loss, self._task = rows, loss, task
-        self._targets = Targets.of(rows.y, rows.weight, family=task.family)
-        self._y = rows.y.cpu().numpy()
+    def __init__(self, folds: Sequence[Rows], *, task: Task) -> None:
+        self._folds, self._task = folds, task
+        self._targets = [Targets.of(rows.y, rows.weight, family=task.family) for rows in folds]
+        self._y = torch.cat([rows.y for rows in folds]).cpu().numpy()
 
     @torch.no_grad()
-    def __call__(self, network: Network) -> Verdict:
-        """Losses and scores as the network is now."""
-        output = network.predict(self._rows.inputs)
-        loss = self._loss(output, self._targets).cpu().double().numpy()
-        corrected = self._loss.correct(output).cpu().numpy()
-        return Verdict(loss, self._scores(corrected), corrected)
+    def __call__(self, networks: Sequence[Network], losses: Sequence[StackLoss]) -> Verdict:
+        """Losses and scores as the networks are now.
+
+        Args:
+            networks: The networks of each fold, k in each.
+            losses: Their losses.
+        """
+        outputs = [network.predict(rows.inputs) for network, rows in zip(networks, self._folds, strict=True)]
+        found = zip(losses, outputs, self._targets, strict=True)
+        loss = torch.stack([own(output, targets) for own, output, targets in found]).mean(0)
+        corrected = torch.cat([own.correct(output) for own, output in zip(losses, outputs, strict=True)], dim=1)
+        output = corrected.cpu().numpy()
+        return Verdict(loss.cpu().double().numpy(), self._scores(output), output)
 
     def _scores(self, outputs: NDArray[Any]) -> Scores:
         found = [self._task.scores(self._y, output) if np.isfinite(output).all() else {} for output in outputs]
@@ -73,5 +86,4 @@ def subsample(rows: Rows, n_rows: int) -> Rows:
     """
     if min(len(rows), n_rows) == 0:
         raise DataError("Training and validation need rows, but one of the two parts has none: give each at least one.")
-    chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:n_rows]
-    return rows.take(chosen.sort().values)
+    return rows.take(rows.inputs.draw(n_rows, generator=torch.Generator().manual_seed(0)))

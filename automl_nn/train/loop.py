@@ -3,38 +3,46 @@
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from automl_nn.errors import SpaceError
 from automl_nn.model.network import Network
 from automl_nn.task.base import Task
-from automl_nn.train.batches import Batches, Rows
-from automl_nn.train.judge import N_STATISTICS, Judge, Scores, Verdict, subsample
+from automl_nn.train.batches import Batches, Fold, Rows, one_after_the_other
+from automl_nn.train.judge import N_JUDGED, N_STATISTICS, Judge, Scores, Verdict, subsample
+from automl_nn.train.precision import set_precision
 from automl_nn.train.record import Record
 from automl_nn.train.space import bucket
 from automl_nn.train.stability import Bands, Spike, SpikeKind
-from automl_nn.train.stack_loss import StackLoss, Targets
+from automl_nn.train.stack_loss import FoldLosses, StackLoss, Targets
 from automl_nn.train.step import Step, Stepper
+from automl_nn.train.window_batches import WindowBatches, window_batches
 
 Config = Mapping[str, Any]
+
+N_WARM_STEPS = 3
+"""First steps that are left out of a measurement: memory is claimed and kernels are chosen in them."""
 
 
 @final
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch did to each of the k networks; every array has one value for each.
+    """What an epoch did to each of the k candidates of a stack; every array has one value for each.
+
+    A candidate is a network, or, where there are several folds, its networks of all folds together: losses and gradient
+    norms are then means over the folds (the largest norm the largest), and scores those of all validation rows.
 
     Args:
         number: 1 for the first epoch.
         train_loss: Loss as it is trained, of a fixed sample of the training rows, in evaluation mode.
         val_loss: The same of the validation rows.
         scores: `"train"` and `"val"` to score names to values, of the same two parts.
-        score: The task's metric on the validation part; greater is better; NaN for a network that failed.
+        score: The task's metric on the validation part; greater is better; NaN for a candidate that failed.
         grad_norm_median: Median gradient norm before clipping, over the steps that were finite.
         grad_norm_p90: Its 90th percentile.
         grad_norm_max: Its maximum.
@@ -43,10 +51,11 @@ class Epoch:
         learning_rate: Learning rate of the last step.
         seconds: Wall time, evaluation included.
         rows_per_second: Training rows per second of all networks together, evaluation not included.
-        spikes: Steps that were far outside the recent band.
-        alive: Whether the network is still being trained.
-        failures: Network to the sentence that says why it is not.
-        output: Validation outputs free of the loss's shift, `(k, n_val, d_out)`.
+        spikes: Steps that were far outside the recent band; their `network` is the place of the candidate.
+        alive: Whether the candidate is still being trained.
+        failures: Place of a candidate to the sentence that says why it is not.
+        output: Validation outputs free of the loss's shift, `(k, n_val, d_out)`, fold after fold.
+        candidates: Which candidates these are: their places in the stack that training began with.
     """
 
     number: int
@@ -66,6 +75,7 @@ class Epoch:
     alive: NDArray[np.bool_]
     failures: Mapping[int, str]
     output: NDArray[Any]
+    candidates: tuple[int, ...]
 
 
 def stack_loss(train: Rows, configs: Sequence[Config], *, task: Task) -> StackLoss:
@@ -108,65 +118,178 @@ def fit(
         SpaceError: The configs do not fit into one stack, or not to the network.
         DataError: A part has no rows.
     """
-    training = _Training(network, train, val, configs, task=task, seeds=seeds)
-    end = time.perf_counter() + seconds
-    for number in range(1, int(configs[0]["n_epochs"]) + 1):
-        yield training.epoch(number, end=end)
-        if not training.alive.any():
-            return
+    yield from Training(network, [Fold(train, val)], configs, task=task, seeds=seeds).epochs(seconds=seconds)
 
 
 @final
-class _Training:
-    """The state of one call of `fit`."""
+class Training:
+    """A stack in training, some of whose candidates may be left out on the way.
+
+    The networks stand fold by fold: those of the first fold for every candidate, then those of the second, and so on.
+
+    Args:
+        network: The stack: a network for each fold and candidate.
+        folds: What the networks learn from; several for a cross-validation.
+        configs: A train config for each candidate; all of one `bucket`.
+        task: What is asked: family of losses and scores.
+        seeds: One for each network, for its order of rows: a network sees the same batches in a stack as alone.
+
+    Raises:
+        SpaceError: The configs do not fit into one stack, or not to the network.
+        DataError: A part has no rows.
+    """
 
     def __init__(
-        self, network: Network, train: Rows, val: Rows, configs: Sequence[Config], *, task: Task, seeds: Sequence[int]
+        self,
+        network: Network,
+        folds: Sequence[Fold],
+        configs: Sequence[Config],
+        *,
+        task: Task,
+        seeds: Sequence[int],
     ) -> None:
-        _check(network, configs, seeds)
-        device, dtype = next(network.parameters()).device, getattr(torch, configs[0]["precision"])
-        train, val = train.to(device, dtype=dtype), val.to(device, dtype=dtype)
-        loss = stack_loss(train, configs, task=task)
-        self._network, self._metric = network.to(dtype), task.metric
-        self._val = Judge(val, loss=loss, task=task)
-        self._train = Judge(subsample(train, len(val)), loss=loss, task=task)
-        self._statistics = subsample(train, N_STATISTICS).inputs
-        targets = Targets.of(train.y, train.weight, family=task.family)
-        self._batches = Batches(train.inputs, targets, batch_size=int(configs[0]["batch_size"]), seeds=seeds)
-        n_steps = self._batches.n_steps * int(configs[0]["n_epochs"])
-        self._stepper = Stepper(network, configs, loss=loss, n_steps=n_steps)
+        _check(network, configs, seeds, n_folds=len(folds))
+        device, dtype = next(network.parameters()).device, set_precision(network, configs[0]["precision"])
+        folds = [fold.to(device, dtype=dtype) for fold in folds]
+        self.network, self.candidates = network, tuple(range(len(configs)))
+        self._folds, self._configs, self._task = folds, list(configs), task
+        self._val = Judge([fold.val for fold in folds], task=task)
+        self._train = Judge([subsample(fold.train, min(len(fold.val), N_JUDGED)) for fold in folds], task=task)
+        self._statistics = [subsample(fold.train, N_STATISTICS).inputs for fold in folds]
+        self._losses = self._own_losses()
+        self._batches = self._own_batches(seeds)
+        self.n_epochs = int(configs[0]["n_epochs"])
+        self._stepper = Stepper(
+            self.network,
+            self._configs * len(folds),
+            loss=FoldLosses(self._losses),
+            n_steps=self._batches.n_steps * self.n_epochs,
+        )
+        self._parts = self._own_parts()
         self._bands: dict[SpikeKind, Bands] = {"loss": Bands(), "norm": Bands()}
-        self._ids = train.ids.cpu()
         self._failures: dict[int, str] = {}
-        self.alive = np.ones(network.k, dtype=bool)
+        self._alive = np.ones(len(configs), dtype=bool)
 
-    def epoch(self, number: int, *, end: float) -> Epoch:
+    def _own_losses(self) -> list[StackLoss]:
+        return [stack_loss(fold.train, self._configs, task=self._task) for fold in self._folds]
+
+    def _own_batches(self, seeds: Sequence[int]) -> Batches | WindowBatches:
+        train, length = one_after_the_other([fold.train for fold in self._folds]), self.network.backbone.length
+        self._ids = train.ids.cpu()
+        if length > 1:
+            return window_batches(train, self._configs[0], family=self._task.family, length=length, seeds=seeds)
+        return Batches(
+            train.inputs,
+            Targets.of(train.y, train.weight, family=self._task.family),
+            batch_size=int(self._configs[0]["batch_size"]),
+            seeds=seeds,
+            sizes=[len(fold.train) for fold in self._folds],
+        )
+
+    def _own_parts(self) -> list[Network]:
+        """The networks of each fold, as stacks that share the tensors of the whole."""
+        k, n_folds = len(self.candidates), len(self._folds)
+        return [self.network] if n_folds == 1 else [self.network.part(f * k, (f + 1) * k) for f in range(n_folds)]
+
+    def networks(self, place: int) -> list[int]:
+        """The networks of the candidate at this place, one of each fold."""
+        return [fold * len(self.candidates) + place for fold in range(len(self._folds))]
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with the candidates at these places only: the others no longer cost anything.
+
+        Args:
+            places: Places in the present stack, ascending.
+        """
+        networks = [fold * len(self.candidates) + place for fold in range(len(self._folds)) for place in places]
+        self.network = self.network.select(networks)
+        self.candidates = tuple(self.candidates[place] for place in places)
+        self._configs = [self._configs[place] for place in places]
+        self._losses = self._own_losses()
+        self._batches.keep(networks)
+        self._stepper.keep(networks, self.network, loss=FoldLosses(self._losses))
+        for bands in self._bands.values():
+            bands.keep(networks)
+        self._parts = self._own_parts()
+        self._failures = {new: self._failures[old] for new, old in enumerate(places) if old in self._failures}
+        self._alive = self._alive[list(places)]
+
+    def epochs(self, *, seconds: float = math.inf) -> Iterator[Epoch]:
+        """Train; the generator ends after `n_epochs`, or when no candidate is alive.
+
+        Args:
+            seconds: Wall time after which an epoch ends with the step that is under way.
+        """
+        end = time.perf_counter() + seconds
+        for number in range(1, self.n_epochs + 1):
+            yield self._epoch(number, end=end)
+            if not self._alive.any() or time.perf_counter() >= end:
+                return
+
+    def pace(self, seconds: float) -> float:
+        """Seconds that an epoch takes; the networks are trained by the measurement, so let it have a copy of them.
+
+        Args:
+            seconds: About how long to measure; a few steps and one evaluation in any case.
+        """
+        begun = time.perf_counter()
+        ends = [begun]
+        for _ in chain.from_iterable(self._steps(math.inf) for _ in range(self.n_epochs)):
+            ends.append(time.perf_counter())
+            if ends[-1] - begun >= seconds and len(ends) > 2 * N_WARM_STEPS:
+                break
+        taken = np.diff(ends)
+        per_step = float(np.median(taken[N_WARM_STEPS:] if len(taken) > N_WARM_STEPS else taken))
+        trained = time.perf_counter()
+        self._judge()
+        return self._batches.n_steps * per_step + time.perf_counter() - trained
+
+    def _epoch(self, number: int, *, end: float) -> Epoch:
         start = time.perf_counter()
-        self._network.train()
+        self.network.train()
         steps = list(self._steps(end))
         record = Record.of(steps)
         trained = time.perf_counter()
-        self._network.recalibrate(self._statistics)
-        train, val = self._train(self._network), self._val(self._network)
-        found = record.spikes(self._bands, alive=self.alive, row_ids=self._row_ids)
+        train, val = self._judge()
+        found = self._spikes(record)
         self._bury(number, record, val)
         return Epoch(
             number=number,
             train_loss=train.loss,
             val_loss=val.loss,
             scores={"train": train.scores, "val": val.scores},
-            score=np.where(self.alive, val.scores[self._metric], np.nan),
-            **record.norms(),
-            clipped=record.clipped(),
-            skipped=record.skip.sum(0),
-            learning_rate=record.rate[-1],
+            score=np.where(self._alive, val.scores[self._task.metric], np.nan),
+            **self._told(record),
             seconds=time.perf_counter() - start,
-            rows_per_second=len(steps) * self._batches.batch_size * self._network.k / (trained - start),
+            rows_per_second=len(steps) * self._batches.batch_size * self.network.k / (trained - start),
             spikes=found,
-            alive=self.alive.copy(),
+            alive=self._alive.copy(),
             failures=dict(self._failures),
             output=val.output,
+            candidates=self.candidates,
         )
+
+    def _judge(self) -> tuple[Verdict, Verdict]:
+        """Scores of the sample of training rows and of the validation rows."""
+        for network, statistics in zip(self._parts, self._statistics, strict=True):
+            network.recalibrate(statistics)
+        return self._train(self._parts, self._losses), self._val(self._parts, self._losses)
+
+    def _told(self, record: Record) -> dict[str, Any]:
+        """What the steps of an epoch tell about each candidate."""
+        norms = {name: self._by_candidate(norm) for name, norm in record.norms().items()}
+        return {
+            "grad_norm_median": norms["grad_norm_median"].mean(0),
+            "grad_norm_p90": norms["grad_norm_p90"].mean(0),
+            "grad_norm_max": norms["grad_norm_max"].max(0),
+            "clipped": self._by_candidate(record.clipped()).mean(0),
+            "skipped": self._by_candidate(record.skip.sum(0)).sum(0),
+            "learning_rate": self._by_candidate(record.rate[-1]).mean(0),
+        }
+
+    def _by_candidate(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of all networks as `(n_folds, k)`."""
+        return values.reshape(len(self._folds), len(self.candidates))
 
     def _steps(self, end: float) -> Iterator[Step]:
         for batch in self._batches.epoch():
@@ -174,24 +297,30 @@ class _Training:
             if time.perf_counter() >= end:
                 return
 
+    def _spikes(self, record: Record) -> tuple[Spike, ...]:
+        alive = np.tile(self._alive, len(self._folds))
+        found = record.spikes(self._bands, alive=alive, row_ids=self._row_ids)
+        return tuple(replace(spike, network=spike.network % len(self.candidates)) for spike in found)
+
     def _row_ids(self, i: int, step: int) -> NDArray[np.int64]:
         return self._ids[self._batches.rows(i, step)].numpy()
 
     def _bury(self, number: int, record: Record, val: Verdict) -> None:
-        """Find the networks whose training broke down in this epoch."""
-        every = np.asarray(record.skip.all(0))
+        """Find the candidates whose training broke down in this epoch."""
+        every = np.asarray(self._by_candidate(np.asarray(record.skip.all(0))).any(0))
         mute = np.array([not np.isfinite(output).all() for output in val.output])
-        for i in np.flatnonzero(self.alive & (every | mute)).tolist():
-            what = "every step had a loss or gradient" if every[i] else "the validation output"
-            self._failures[i] = f"In epoch {number} {what} that was not finite: lower the learning rate, or clip."
-            self.alive[i] = False
-            self._stepper.kill(i)
+        for place in np.flatnonzero(self._alive & (every | mute)).tolist():
+            what = "every step had a loss or gradient" if every[place] else "the validation output"
+            self._failures[place] = f"In epoch {number} {what} that was not finite: lower the learning rate, or clip."
+            self._alive[place] = False
+            for i in self.networks(place):
+                self._stepper.kill(i)
 
 
-def _check(network: Network, configs: Sequence[Config], seeds: Sequence[int]) -> None:
-    if not len(configs) == len(seeds) == network.k:
+def _check(network: Network, configs: Sequence[Config], seeds: Sequence[int], *, n_folds: int) -> None:
+    if not len(configs) * n_folds == len(seeds) == network.k:
         raise SpaceError(
-            f"A stack of {network.k} networks takes {network.k} configs and seeds, "
+            f"A stack of {network.k} networks takes {network.k // n_folds} configs and {network.k} seeds, "
             f"not {len(configs)} configs and {len(seeds)} seeds."
         )
     buckets = dict.fromkeys(map(bucket, configs))

@@ -5,6 +5,7 @@ stacked parameters are updated by torch's fused kernels, which also divide the g
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -43,13 +44,14 @@ class Optimizer(ABC):
         weight_decay: Strength of the decay of weights; biases, scales and shifts do not decay.
     """
 
-    def __init__(self, slices: Slices, *, lr: float, weight_decay: float) -> None:
+    def __init__(self, slices: Sequence[Slices], *, lr: float, weight_decay: float) -> None:
         self.lr = lr
-        self._parts = (
-            (slices.weights, slices.weight_gradients, weight_decay),
-            (slices.others, slices.other_gradients, 0.0),
-        )
-        self._first = [[torch.zeros_like(value) for value in values] for values, _, _ in self._parts]
+        self._slices, self._weight_decay = tuple(slices), weight_decay
+        self._first = [[torch.zeros_like(value) for value in part.values] for part in slices]
+
+    def move_to(self, slices: Sequence[Slices]) -> None:
+        """Go on with copies of the same parameters, which stand elsewhere now; moments stay."""
+        self._slices = tuple(slices)
 
     @property
     @abstractmethod
@@ -57,14 +59,20 @@ class Optimizer(ABC):
         """How the network's embedding rows are updated."""
 
     @abstractmethod
-    def step(self, rate: Float[Tensor, ""], *, divisor: Float[Tensor, ""], skip: Float[Tensor, ""]) -> None:
+    def step(
+        self, rate: Float[Tensor, ""], *, divisor: Float[Tensor, ""], skip: Float[Tensor, ""], decay: float = 1.0
+    ) -> None:
         """Move the parameters.
 
         Args:
             rate: Learning rate of this step.
             divisor: What the gradient is divided by, float32.
             skip: 1 leaves parameters and state as they are; 0 otherwise; float32.
+            decay: Factor on the weight decay of this step.
         """
+
+    def _decay(self, part: Slices, factor: float) -> float:
+        return self._weight_decay * factor if part.decays else 0.0
 
 
 @final
@@ -83,36 +91,38 @@ class AdamW(Optimizer):
 
     Example:
         >>> weight, gradient = torch.ones(2, 2), torch.ones(2, 2)
-        >>> adamw = AdamW(Slices([weight], [gradient], [], []), lr=0.1, weight_decay=0.0, beta1=0.9, beta2=0.999)
+        >>> adamw = AdamW([Slices([weight], [gradient])], lr=0.1, weight_decay=0.0, beta1=0.9, beta2=0.999)
         >>> adamw.step(torch.tensor(0.1), divisor=torch.tensor(1.0), skip=torch.tensor(0.0))
         >>> bool(weight.isclose(torch.tensor(0.9)).all())
         True
     """
 
-    def __init__(self, slices: Slices, *, lr: float, weight_decay: float, beta1: float, beta2: float) -> None:
+    def __init__(self, slices: Sequence[Slices], *, lr: float, weight_decay: float, beta1: float, beta2: float) -> None:
         super().__init__(slices, lr=lr, weight_decay=weight_decay)
         self._second = [[torch.zeros_like(moment) for moment in moments] for moments in self._first]
-        self._n_steps = torch.zeros((), device=(slices.weights + slices.others)[0].device)
+        self._n_steps = torch.zeros((), device=slices[0].values[0].device)
         self._betas = beta1, beta2
 
     @property
     def row_rule(self) -> RowRule:
         return RowRule(*self._betas)
 
-    def step(self, rate: Float[Tensor, ""], *, divisor: Float[Tensor, ""], skip: Float[Tensor, ""]) -> None:
+    def step(
+        self, rate: Float[Tensor, ""], *, divisor: Float[Tensor, ""], skip: Float[Tensor, ""], decay: float = 1.0
+    ) -> None:
         self._n_steps += 1 - skip
-        for (values, gradients, decay), first, second in zip(self._parts, self._first, self._second, strict=True):
+        for part, first, second in zip(self._slices, self._first, self._second, strict=True):
             torch._fused_adamw_(
-                values,
-                gradients,
+                part.values,
+                part.gradients,
                 first,
                 second,
                 [],
-                [self._n_steps] * len(values),
-                lr=rate,
+                [self._n_steps] * len(first),
+                lr=rate * part.lr_factor,
                 beta1=self._betas[0],
                 beta2=self._betas[1],
-                weight_decay=decay,
+                weight_decay=self._decay(part, decay),
                 eps=EPSILON,
                 amsgrad=False,
                 maximize=False,
@@ -136,13 +146,13 @@ class SGD(Optimizer):
 
     Example:
         >>> weight, gradient = torch.ones(2, 2), torch.ones(2, 2)
-        >>> sgd = SGD(Slices([weight], [gradient], [], []), lr=0.5, momentum=0.0, weight_decay=0.0)
+        >>> sgd = SGD([Slices([weight], [gradient])], lr=0.5, momentum=0.0, weight_decay=0.0)
         >>> sgd.step(torch.tensor(0.5), divisor=torch.tensor(1.0), skip=torch.tensor(0.0))
         >>> weight.tolist()
         [[0.5, 0.5], [0.5, 0.5]]
     """
 
-    def __init__(self, slices: Slices, *, lr: float, momentum: float, weight_decay: float) -> None:
+    def __init__(self, slices: Sequence[Slices], *, lr: float, momentum: float, weight_decay: float) -> None:
         super().__init__(slices, lr=lr, weight_decay=weight_decay)
         self._momentum = momentum
 
@@ -150,15 +160,17 @@ class SGD(Optimizer):
     def row_rule(self) -> RowRule:
         return RowRule(self._momentum)
 
-    def step(self, rate: Float[Tensor, ""], *, divisor: Float[Tensor, ""], skip: Float[Tensor, ""]) -> None:
-        for (values, gradients, decay), first in zip(self._parts, self._first, strict=True):
+    def step(
+        self, rate: Float[Tensor, ""], *, divisor: Float[Tensor, ""], skip: Float[Tensor, ""], decay: float = 1.0
+    ) -> None:
+        for part, first in zip(self._slices, self._first, strict=True):
             torch._fused_sgd_(
-                values,
-                gradients,
+                part.values,
+                part.gradients,
                 first if self._momentum else [],
-                weight_decay=decay,
+                weight_decay=self._decay(part, decay),
                 momentum=self._momentum,
-                lr=rate,
+                lr=rate * part.lr_factor,
                 dampening=0.0,
                 nesterov=self._momentum > 0,
                 maximize=False,
@@ -175,7 +187,7 @@ OPTIMIZERS: Options[Optimizer] = Options(
             AdamW,
             {
                 "lr": Real(1e-4, 3e-2, default=4e-3, log=True, valid=(0.0, 10.0)),
-                "weight_decay": Real(1e-6, 1e-1, default=1e-2, log=True, valid=(0.0, 10.0)),
+                "weight_decay": Real(1e-5, 1.0, default=1e-2, log=True, valid=(0.0, 10.0)),
                 "beta1": Held(Real(0.8, 0.99, default=0.9, valid=(0.0, 0.9999))),
                 "beta2": Held(Real(0.9, 0.999, default=0.99, valid=(0.0, 0.99999))),
             },

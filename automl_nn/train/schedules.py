@@ -108,3 +108,39 @@ SCHEDULES: Options[Tensor] = Options(
     default="coslog4",
 )
 """Functions of the steps' progress `(n_steps,)` to multipliers `(k, n_steps)`."""
+
+
+def lasting(progress: Float[Tensor, " n_stages"]) -> Float[Tensor, "1 n_stages"]:
+    """Dropout and weight decay stay as they are.
+
+    Example:
+        >>> lasting(torch.tensor([0.0, 1.0])).tolist()
+        [[1.0, 1.0]]
+    """
+    return torch.ones_like(progress).unsqueeze(0)
+
+
+def flat_cos(progress: Float[Tensor, " n_stages"]) -> Float[Tensor, "1 n_stages"]:
+    """Dropout and weight decay stay for half of the training, then follow half a cosine down to 0.
+
+    Args:
+        progress: Share of the steps that is done, between 0 and 1.
+
+    Source:
+        Holzmüller et al. (2024), arXiv:2407.04491, section 3.2.
+
+    Example:
+        >>> flat_cos(torch.tensor([0.5, 0.75, 1.0])).round(decimals=6).tolist()
+        [[1.0, 0.5, 0.0]]
+    """
+    return _falling((2 * progress - 1).clamp(min=0.0)).unsqueeze(0)
+
+
+FADES: Options[Tensor] = Options(
+    "fade",
+    {
+        "none": Option(lasting, source="none: dropout and weight decay as they are"),
+        "flat_cos": Option(flat_cos, source="arXiv:2407.04491"),
+    },
+).search("flat_cos")
+"""Functions of the progress `(n_stages,)` to multipliers of dropout and weight decay `(1, n_stages)`."""

@@ -1,15 +1,17 @@
 """Everything about training that is searched."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from automl_nn.space.draw import flatten
 from automl_nn.space.options import Space
-from automl_nn.space.ranges import Choice, Held, Integer
+from automl_nn.space.ranges import Choice, Held, Integer, Value
 from automl_nn.task.base import Family
 from automl_nn.train.clipping import CLIPS
 from automl_nn.train.losses import losses_for
 from automl_nn.train.optimizers import OPTIMIZERS
-from automl_nn.train.schedules import SCHEDULES
+from automl_nn.train.precision import PRECISIONS
+from automl_nn.train.schedules import FADES, SCHEDULES
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
 N_STEPS = 2500
@@ -19,8 +21,10 @@ N_STEPS = 2500
 def train_space(family: Family, *, n_rows: int) -> Space:
     """The knobs of training, with ranges that suit the number of rows.
 
-    `precision` is the floating type of inputs, network and losses. float64 costs about twice the time; it is there for
-    soft labels and regressions whose loss must come nearer to its floor than the seven digits of float32 allow.
+    `precision` is the floating type of inputs, network and losses. bfloat16 rounds what large products read and leaves
+    the rest in float32: faster for widths from 256 on processors that multiply in it. float64 costs about twice the
+    time; it is there for soft labels and regressions whose loss must come nearer to its floor than the seven digits of
+    float32 allow.
 
     Args:
         family: How the task reads outputs; it decides which losses there are.
@@ -40,22 +44,24 @@ def train_space(family: Family, *, n_rows: int) -> Space:
         "batch_size": batch_sizes,
         "n_epochs": Held(Integer(1, 1000, default=n_epochs, log=True, valid=(1, 1_000_000))),
         "patience": Held(Integer(1, 200, default=16, log=True, valid=(1, 1_000_000))),
-        "precision": Held(Choice(("float32", "float64"))),
+        "precision": Held(Choice(PRECISIONS)),
         "loss": losses_for(family),
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
+        "fade": FADES,
         "clip": CLIPS,
     }
 
 
-def bucket(config: Mapping[str, Any]) -> Hashable:
-    """A key that is equal for train configs whose networks can be trained as one stack.
+def bucket(config: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
+    """What is equal for train configs whose networks can be trained as one stack, by path.
 
     Example:
         >>> bucket({"batch_size": 64, "n_epochs": 20, "precision": "float32", "patience": 4})
-        (64, 20, 'float32')
+        (('batch_size', 64), ('n_epochs', 20), ('precision', 'float32'))
     """
-    return config["batch_size"], config["n_epochs"], config["precision"]
+    shared = ("batch_size", "n_epochs", "precision", "n_windows", "sampling")
+    return tuple(flatten({key: config[key] for key in shared if key in config}).items())
 
 
 def _batch_sizes(n_rows: int) -> tuple[int, ...]:

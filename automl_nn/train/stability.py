@@ -1,5 +1,6 @@
 """What went wrong while training: steps left out, spikes, networks that are beyond help."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -57,6 +58,11 @@ class Skips:
         self.dead = torch.zeros(k, dtype=torch.bool, device=device)
         self._streak = torch.zeros(k, device=device)
 
+    def keep(self, indices: Sequence[int]) -> None:
+        """Go on with these networks only."""
+        chosen = list(indices)
+        self.slowdown, self.dead, self._streak = self.slowdown[chosen], self.dead[chosen], self._streak[chosen]
+
     def update(self, loss: Float[Tensor, " k"], norm: Float[Tensor, " k"]) -> Float[Tensor, " k"]:
         """1 for a network whose loss or gradient norm is not finite, or that is dead; 0 for the others."""
         skip = (loss + norm).isfinite().logical_not_().logical_or_(self.dead).to(torch.float32)
@@ -91,6 +97,11 @@ class Bands:
         self._log_factor, self._memory, self._n_warm = np.log(factor), memory, n_warm
         self._state: NDArray[np.float64] | None = None
         self._n_seen = 0
+
+    def keep(self, indices: Sequence[int]) -> None:
+        """Go on with these networks only."""
+        if self._state is not None:
+            self._state = self._state[list(indices)]
 
     def outside(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which values of the next steps, `(n_steps, k)`, are spikes.

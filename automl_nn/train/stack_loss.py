@@ -11,6 +11,7 @@ from torch import Tensor
 from automl_nn.task.base import Family
 from automl_nn.train.groups import Groups
 from automl_nn.train.losses import class_shares, losses_for
+from automl_nn.train.members import as_rows, pooled
 
 
 @final
@@ -60,6 +61,8 @@ class Targets:
 class StackLoss:
     """The loss of each network of a stack, by its own config.
 
+    The outputs of a network with several members stand side by side: its loss is the mean of theirs.
+
     Args:
         configs: One loss config for each network.
         targets: The training labels: weights come from their shares.
@@ -75,6 +78,7 @@ class StackLoss:
 
     def __init__(self, configs: Sequence[Mapping[str, Any]], targets: Targets, *, family: Family, d_out: int) -> None:
         share = targets.share(d_out=d_out, family=family)
+        self._family, self._d_out = family, d_out
         self._losses = Groups(losses_for(family), configs, device=share.device, context={"share": share})
         self._places = torch.arange(len(configs), device=share.device)
 
@@ -83,20 +87,56 @@ class StackLoss:
         """What the weights add to an ideal output: add it to the prior's output to start training there."""
         return self._losses.map(lambda loss, places: loss.shift.expand(len(places), -1), self._places)
 
-    def __call__(self, output: Float[Tensor, "k batch d_out"], targets: Targets) -> Float[Tensor, " k"]:
+    def __call__(self, output: Float[Tensor, "k batch outputs"], targets: Targets) -> Float[Tensor, " k"]:
         """The mean over the known labels of each network.
 
         Args:
-            output: Raw network outputs.
+            output: Raw network outputs, `d_out` for each member.
             targets: Labels of each network, `(k, batch, d_y)`, or `(batch, d_y)` if they share their rows.
         """
-        y = targets.y.expand(len(output), -1, -1)
-        entries = self._losses.map(lambda loss, outputs, labels: loss.entries(outputs, labels), output, y)
+        n_members = output.shape[2] // self._d_out
+        y = _for_members(targets.y.expand(len(output), -1, -1), n_members)
+        rows = as_rows(output, d_out=self._d_out)
+        entries = self._losses.map(lambda loss, outputs, labels: loss.entries(outputs, labels), rows, y)
         if targets.weight is None:
             return entries.mean((1, 2))
-        weight = targets.weight.expand_as(entries)
+        weight = _for_members(targets.weight.expand(len(output), -1, -1), n_members).expand_as(entries)
         return (entries * weight).sum((1, 2)) / weight.sum((1, 2)).clamp_min(torch.finfo(weight.dtype).tiny)
 
-    def correct(self, output: Float[Tensor, "k rows d_out"]) -> Float[Tensor, "k rows d_out"]:
-        """Outputs free of what weights and focusing did to them: what scores and decisions read."""
-        return self._losses.map(lambda loss, outputs: loss.correct(outputs), output)
+    def correct(self, output: Float[Tensor, "k rows outputs"]) -> Float[Tensor, "k rows d_out"]:
+        """Outputs free of what weights and focusing did to them, members made one: what scores and decisions read."""
+        rows = as_rows(output, d_out=self._d_out)
+        corrected = self._losses.map(lambda loss, outputs: loss.correct(outputs), rows)
+        return pooled(corrected, n_rows=output.shape[1], family=self._family)
+
+
+def _for_members(rows: Float[Tensor, "k batch d"], n_members: int) -> Float[Tensor, "k member_rows d"]:
+    return rows if n_members == 1 else rows.repeat_interleave(n_members, dim=1)
+
+
+@final
+class FoldLosses:
+    """The losses of a stack whose networks stand fold by fold: each fold has shares of labels of its own.
+
+    Args:
+        losses: The losses of the networks of each fold.
+
+    Example:
+        >>> targets = Targets(torch.tensor([[0.0], [1.0]]))
+        >>> half = StackLoss([{"name": "focal", "gamma": 0.0, "tau": 0.0}], targets, family="labels", d_out=1)
+        >>> both = Targets(targets.y.expand(2, 2, 1))
+        >>> FoldLosses([half, half])(torch.zeros(2, 2, 1), both).shape
+        torch.Size([2])
+    """
+
+    def __init__(self, losses: Sequence[StackLoss]) -> None:
+        self._losses = tuple(losses)
+
+    def __call__(self, output: Float[Tensor, "k batch d_out"], targets: Targets) -> Float[Tensor, " k"]:
+        """The mean over the known labels of each network."""
+        if len(self._losses) == 1:
+            return self._losses[0](output, targets)
+        n_folds = len(self._losses)
+        weights = [None] * n_folds if targets.weight is None else targets.weight.chunk(n_folds)
+        parts = zip(self._losses, output.chunk(n_folds), targets.y.chunk(n_folds), weights, strict=True)
+        return torch.cat([loss(outputs, Targets(y, weight)) for loss, outputs, y, weight in parts])

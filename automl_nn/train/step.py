@@ -14,10 +14,13 @@ from automl_nn.train.clipping import CLIPS
 from automl_nn.train.gradients import Gradients
 from automl_nn.train.groups import Groups
 from automl_nn.train.optimizers import OPTIMIZERS
-from automl_nn.train.schedules import SCHEDULES
+from automl_nn.train.schedules import FADES, SCHEDULES
 from automl_nn.train.stability import Skips
-from automl_nn.train.stack_loss import StackLoss
+from automl_nn.train.stack_loss import FoldLosses, StackLoss
 from automl_nn.train.tables import RowUpdater
+
+N_STAGES = 64
+"""Equal parts of a training; dropout and weight decay change between them."""
 
 
 @final
@@ -52,7 +55,7 @@ class Stepper:
     """
 
     def __init__(
-        self, network: Network, configs: Sequence[Mapping[str, Any]], *, loss: StackLoss, n_steps: int
+        self, network: Network, configs: Sequence[Mapping[str, Any]], *, loss: StackLoss | FoldLosses, n_steps: int
     ) -> None:
         device = next(network.parameters()).device
         self._network, self._loss = network, loss
@@ -61,13 +64,15 @@ class Stepper:
             OPTIMIZERS.make(config["optimizer"], slices=self._gradients.slices(i)) for i, config in enumerate(configs)
         ]
         rules = [optimizer.row_rule for optimizer in self._optimizers]
-        self._rows = RowUpdater(self._gradients.tables, rules) if self._gradients.tables else None
+        tables, factors = self._gradients.tables, self._gradients.table_factors
+        self._rows = RowUpdater(tables, rules, lr_factors=factors) if tables else None
         clips = [config["clip"] for config in configs]
         self._clips = None if all(clip["name"] == "none" for clip in clips) else Groups(CLIPS, clips, device=device)
         self._rates = self._planned_rates(configs, n_steps).to(device)
         self._unclipped = torch.ones(network.k, device=device)
         self._skips = Skips(network.k, device=device)
-        self._n_done = 0
+        self._fades = _fades(configs)
+        self._n_done, self._n_steps, self._stage = 0, n_steps, 0
 
     def _planned_rates(self, configs: Sequence[Mapping[str, Any]], n_steps: int) -> Float[Tensor, "n_steps k"]:
         progress = (torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps
@@ -80,8 +85,31 @@ class Stepper:
         """Leave out every further step of a network."""
         self._skips.dead[i] = True
 
+    def keep(self, indices: Sequence[int], network: Network, *, loss: StackLoss | FoldLosses) -> None:
+        """Go on with these networks only; each keeps its moments and its history.
+
+        Args:
+            indices: Which networks.
+            network: The stack of these networks.
+            loss: Their losses.
+        """
+        k = self._network.k
+        self._network, self._loss = network, loss
+        self._gradients = Gradients(network, k=network.k)
+        self._optimizers = [self._optimizers[i] for i in indices]
+        for i, optimizer in enumerate(self._optimizers):
+            optimizer.move_to(self._gradients.slices(i))
+        if self._rows is not None:
+            self._rows.keep(indices, self._gradients.tables, k=k)
+        if self._clips is not None:
+            self._clips.keep(indices, lambda rule, own: rule.keep(own))
+        self._skips.keep(indices)
+        self._fades = [[factors[i] for i in indices] for factors in self._fades]
+        self._rates, self._unclipped = self._rates[:, list(indices)].contiguous(), self._unclipped[list(indices)]
+
     def step(self, batch: Batch) -> Step:
         """Forward, backward, clip and update."""
+        self._fade()
         loss = self._loss(self._network(batch.dense, batch.codes), batch.targets)
         loss.sum().backward()  # type: ignore[no-untyped-call]
         norm = self._gradients.collect()
@@ -92,6 +120,12 @@ class Stepper:
         self._n_done += 1
         return Step(loss.detach(), norm, divisor, skip, rate)
 
+    def _fade(self) -> None:
+        """Let dropout and weight decay follow the progress."""
+        before, self._stage = self._stage, self._n_done * N_STAGES // self._n_steps
+        if self._fades[self._stage] != self._fades[before]:
+            self._network.fade(self._fades[self._stage])
+
     def _divisor(self, norm: Tensor) -> Tensor:
         if self._clips is None:
             return self._unclipped
@@ -99,8 +133,17 @@ class Stepper:
         return (norm / limit).clamp(min=1.0).to(torch.float32)
 
     def _update(self, rate: Tensor, divisor: Tensor, skip: Tensor) -> None:
-        own = zip(self._optimizers, rate.unbind(), divisor.unbind(), skip.unbind(), strict=True)
-        for optimizer, own_rate, own_divisor, own_skip in own:
-            optimizer.step(own_rate, divisor=own_divisor, skip=own_skip)
+        decays = self._fades[self._stage]
+        own = zip(self._optimizers, rate.unbind(), divisor.unbind(), skip.unbind(), decays, strict=True)
+        for optimizer, own_rate, own_divisor, own_skip, decay in own:
+            optimizer.step(own_rate, divisor=own_divisor, skip=own_skip, decay=decay)
         if self._rows is not None:
             self._rows.step(self._gradients.touched, rate, divisor=divisor, skip=skip)
+
+
+def _fades(configs: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+    """Multiples of dropout and weight decay, for each stage of the training and each network."""
+    progress = torch.arange(N_STAGES) / N_STAGES
+    curves = [FADES.make(config["fade"], progress=progress)[0] for config in configs]
+    factors: list[list[float]] = torch.stack(curves, dim=1).tolist()
+    return factors

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from automl_nn.model.stack import take
 from automl_nn.train.gradients import RowGradient
 from automl_nn.train.optimizers import EPSILON, RowRule
 
@@ -20,6 +21,7 @@ class RowUpdater:
     Args:
         tables: Tables `(k * n, d)`, the rows of each network together.
         rules: One rule for each network.
+        lr_factors: Factor on the learning rates, for each table; 1 unless given.
 
     Source:
         `torch.optim.SparseAdam`, with a learning rate for each network.
@@ -33,8 +35,11 @@ class RowUpdater:
         [[0.0], [-1.0]]
     """
 
-    def __init__(self, tables: Sequence[Tensor], rules: Sequence[RowRule]) -> None:
+    def __init__(
+        self, tables: Sequence[Tensor], rules: Sequence[RowRule], *, lr_factors: Sequence[float] | None = None
+    ) -> None:
         like = tables[0]
+        self._lr_factors = lr_factors or [1.0] * len(tables)
         self._tables = [table.detach() for table in tables]
         self._first = [torch.zeros_like(table) for table in self._tables]
         self._second = [torch.zeros_like(table) for table in self._tables]
@@ -42,6 +47,21 @@ class RowUpdater:
         self._decay = like.new_tensor([rule.second or 0.0 for rule in rules])
         self._adaptive = torch.tensor([rule.second is not None for rule in rules], device=like.device)
         self._n_steps = like.new_zeros(len(rules))
+
+    def keep(self, indices: Sequence[int], tables: Sequence[Tensor], *, k: int) -> None:
+        """Go on with these of `k` networks.
+
+        Args:
+            indices: Which networks.
+            tables: Their tables.
+            k: Networks before.
+        """
+        self._tables = [table.detach() for table in tables]
+        self._first = [take(moment, indices, k=k) for moment in self._first]
+        self._second = [take(moment, indices, k=k) for moment in self._second]
+        chosen = list(indices)
+        self._momentum, self._decay = self._momentum[chosen], self._decay[chosen]
+        self._adaptive, self._n_steps = self._adaptive[chosen], self._n_steps[chosen]
 
     def step(
         self,
@@ -73,7 +93,7 @@ class RowUpdater:
         self._first[place][rows], self._second[place][rows] = first, second
         root = (second / (1 - decay**n_steps)).sqrt() + EPSILON
         direction = torch.where(adaptive, first / (1 - momentum**n_steps) / root, values + momentum * first)
-        self._tables[place][rows] -= _column(rate, network) * direction
+        self._tables[place][rows] -= self._lr_factors[place] * _column(rate, network) * direction
 
 
 def _column(knob: Tensor, network: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """A trained network with all it needs to read a table: what is stored for a trial, and what predicts."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -64,11 +64,19 @@ class Trained:
     def _dtype(self) -> torch.dtype:
         return next(tensor.dtype for tensor in self.state.values() if tensor.is_floating_point())
 
-    def output(self, table: Table) -> NDArray[np.float32]:
-        """Corrected outputs for the rows of a table `(n, d_out)`, in evaluation mode."""
+    def output(self, table: Table, *, starts: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Corrected outputs for the rows of a table `(n, d_out)`, in evaluation mode.
+
+        Args:
+            table: The rows.
+            starts: Where rows are steps of series: the row at which each series begins.
+        """
         share = torch.tensor([self.share], dtype=self._dtype)
         loss = StackLoss([self.loss], Targets(share), family=self.family, d_out=len(self.share))
-        output = loss.correct(self.network.predict(self.encoder.transform(table).to(self._dtype)))
+        inputs = self.encoder.transform(table).to(self._dtype)
+        if starts is not None:
+            inputs = replace(inputs, starts=torch.from_numpy(starts))
+        output = loss.correct(self.network.predict(inputs))
         return np.asarray(output[0].numpy(), dtype=np.float32)
 
     def to_bytes(self) -> bytes:
@@ -80,7 +88,7 @@ class Trained:
             "share": list(self.share),
             "encoder": self.encoder.to_json(),
         }
-        blob: bytes = save({name: tensor.contiguous() for name, tensor in self.state.items()}, _metadata(description))
+        blob: bytes = save({name: tensor.contiguous() for name, tensor in self.state.items()}, metadata(description))
         return blob
 
     @staticmethod
@@ -91,7 +99,7 @@ class Trained:
             ModelFileError: The blob is truncated or is none of ours.
         """
         try:
-            state, description = load(blob), _description(blob)
+            state, description = load(blob), read_metadata(blob)
             return Trained(
                 model=description["model"],
                 loss=description["loss"],
@@ -104,11 +112,41 @@ class Trained:
             raise ModelFileError(f"The stored network cannot be read ({error}): write the model anew.") from error
 
 
-def _metadata(description: Mapping[str, Any]) -> dict[str, str]:
+def several_to_bytes(networks: Sequence[Trained]) -> bytes:
+    """Networks that predict together, such as those of the folds: their blobs one after the other."""
+    return b"".join(network.to_bytes() for network in networks)
+
+
+def several_from_bytes(blob: bytes) -> tuple[Trained, ...]:
+    """The networks that `several_to_bytes` stored.
+
+    Raises:
+        ModelFileError: The blob is truncated or is none of ours.
+    """
+    networks = []
+    while blob:
+        size = _size_of_first(blob)
+        networks.append(Trained.from_bytes(blob[:size]))
+        blob = blob[size:]
+    return tuple(networks)
+
+
+def _size_of_first(blob: bytes) -> int:
+    """Length of the first safetensors blob: 8 bytes that say how long the header is, the header, the data."""
+    start = 8 + int.from_bytes(blob[:8], "little")
+    try:
+        entries = [entry for name, entry in json.loads(blob[8:start]).items() if name != "__metadata__"]
+        return start + max((entry["data_offsets"][1] for entry in entries), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(f"The stored network cannot be read ({error}): write the model anew.") from error
+
+
+def metadata(description: Mapping[str, Any]) -> dict[str, str]:
+    """A description as the header of a safetensors blob holds it; `read_metadata` brings it back."""
     return {"automl_nn": json.dumps(description)}
 
 
-def _description(blob: bytes) -> dict[str, Any]:
+def read_metadata(blob: bytes) -> dict[str, Any]:
     """The description in the header of a safetensors blob: 8 bytes of length, then JSON."""
     length = int.from_bytes(blob[:8], "little")
     header = json.loads(blob[8 : 8 + length])

@@ -7,21 +7,33 @@ import torch
 from automl_nn.model.build import build, model_space
 from automl_nn.model.encoders import Inputs
 from automl_nn.model.network import Network
-from automl_nn.space.draw import Config, defaults
+from automl_nn.space.draw import defaults, flatten
 from automl_nn.space.edit import fix
+from automl_nn.space.options import Config
 
 N_NUMERIC = 3
 VOCABULARIES = (7, 4)
+PLAIN = {"backbone__name": "mlp", "embedding__name": "none"}
+SMALL = {
+    "backbone.d_block": 8,
+    "backbone.n_blocks": 2,
+    "backbone.d_token": 8,
+    "backbone.n_members": 3,
+    "embedding.n_bins": 4,
+}
 
 
 @pytest.fixture
 def config() -> Callable[..., Config]:
-    """A small model config; keywords set knobs, `__` standing for a dot."""
+    """A small model config, of a plain MLP unless they say otherwise; keywords set knobs, `__` standing for a dot."""
 
     def make(**knobs: Any) -> Config:
-        space = model_space()
-        for path, value in {"backbone__d_block": 8, "backbone__n_blocks": 2, **knobs}.items():
+        space, knobs = model_space(), {**PLAIN, **knobs}
+        for path, value in sorted(knobs.items(), key=lambda knob: not knob[0].endswith("name")):
             space = fix(space, path.replace("__", "."), value)
+        for path, value in SMALL.items():
+            if path.replace(".", "__") not in knobs and path in flatten(defaults(space)):
+                space = fix(space, path, value)
         return defaults(space)
 
     return make

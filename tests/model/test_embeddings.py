@@ -1,27 +1,6 @@
-import math
-
 import torch
 
-from automl_nn.model.embeddings import CategoryEmbedding, Periodic
-
-
-def test_periodic_embeddings_follow_their_formula():
-    embedding = Periodic(k=2, n_numeric=3, n_frequencies=5, d_embedding=4)
-    for i in range(2):
-        embedding.reset(i, sigma=0.5, generator=torch.Generator().manual_seed(i))
-    x = torch.randn(1, 6, 3)
-    for i in range(2):
-        w, b = embedding.frequency[i].view(3, 5), embedding.phase[i].view(3, 5)
-        waves = torch.cos(2 * math.pi * x[0, :, :, None] * w + b)
-        expected = torch.einsum("bnf,nfe->bne", waves, embedding.weight[i]) + embedding.bias[i].view(3, 3)
-        expected = torch.cat([x[0, :, :, None], expected], dim=-1).flatten(1)
-        torch.testing.assert_close(embedding(x)[i], expected)
-
-
-def test_sigma_is_the_deviation_of_the_frequencies():
-    embedding = Periodic(k=1, n_numeric=50, n_frequencies=50, d_embedding=4)
-    embedding.reset(0, sigma=0.3, generator=torch.Generator().manual_seed(0))
-    assert abs(embedding.frequency.std().item() - 0.3) < 0.02
+from automl_nn.model.embeddings import CategoryEmbedding
 
 
 def test_each_network_and_column_has_vectors_of_its_own():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from automl_nn.errors import SpaceError
-from automl_nn.model.initializers import INITIALIZERS, check_symmetry
+from automl_nn.model.initializers import INITIALIZERS, check_symmetry, spread_biases
 
 DRAWN = [name for name in INITIALIZERS if name != "zeros"]
 D_IN, D_OUT, GAIN = 300, 500, 1.7
@@ -52,3 +52,14 @@ def test_zeros_are_refused_for_a_hidden_layer_with_a_way_out(config, make):
 def test_uniform_and_truncated_weights_are_bounded():
     assert draw("he_uniform").abs().max() <= math.sqrt(3) * STD["he"]
     assert draw("truncated_normal").abs().max() <= 2.3 * STD["he"]
+
+
+def test_spread_biases_are_zeros_at_means_of_training_rows():
+    z = torch.stack([torch.arange(100.0), 5 + torch.zeros(100)], dim=1).repeat(1, 500)
+    biases = spread_biases(z, generator=torch.Generator().manual_seed(0)).view(500, 2)
+    assert torch.allclose(biases[:, 1], torch.tensor(-5.0))
+    zeros = -biases[:, 0]
+    assert zeros.min() > 0
+    assert zeros.max() < 99
+    assert abs(zeros.mean().item() - 49.5) < 5
+    assert abs(zeros.std().item() - 100 / 6) < 2  # of a uniform number, times the root of 1 / 3

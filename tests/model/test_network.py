@@ -6,10 +6,10 @@ from automl_nn.model.activations import ACTIVATIONS
 from automl_nn.model.backbones import BACKBONES
 from automl_nn.model.build import model_space
 from automl_nn.model.dropout import DROPOUTS
-from automl_nn.model.embeddings import NUMERIC_EMBEDDINGS
 from automl_nn.model.encoders import Inputs
 from automl_nn.model.initializers import INITIALIZERS
 from automl_nn.model.normalizations import NORMALIZATIONS
+from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
 from automl_nn.model.recipes import RECIPES
 
 DRAWN_INITIALIZERS = [name for name in INITIALIZERS if name != "zeros"]
@@ -72,7 +72,7 @@ def test_a_batch_of_one_is_predicted_as_in_a_batch_of_many(entry, config, make, 
     network = make([config(**entry)] * 3, SEEDS)
     step(network, inputs)
     many = network.predict(inputs)
-    assert many.shape == (3, len(inputs), 2)
+    assert many.shape == (3, len(inputs), 2 * network.n_members)
     torch.testing.assert_close(network.predict(inputs, batch_size=1), many, atol=1e-5, rtol=1e-4)
     order = torch.randperm(len(inputs))
     torch.testing.assert_close(network.predict(inputs[order]), many[:, order], atol=1e-5, rtol=1e-4)
@@ -100,8 +100,8 @@ def test_selected_networks_go_on_as_in_the_whole_stack(entry, config, make, inpu
 @every_entry
 def test_every_output_starts_at_its_bias(entry, config, make, inputs):
     network = make([config(**entry)] * 3, SEEDS, moved=False)
-    expected = torch.tensor([[1.5, -1.5], [2.0, -2.0], [2.5, -2.5]])
-    assert torch.equal(network.predict(inputs), expected.unsqueeze(1).expand(3, len(inputs), 2))
+    expected = torch.tensor([[1.5, -1.5], [2.0, -2.0], [2.5, -2.5]]).repeat(1, network.n_members)
+    assert torch.equal(network.predict(inputs), expected.unsqueeze(1).expand(3, len(inputs), -1))
 
 
 def test_networks_with_different_parts_share_a_stack(config, make, inputs):

@@ -46,11 +46,12 @@ class Setting:
         config = {**defaults(space), "batch_size": 16, "n_epochs": 3}
         return {**config, **changes}
 
-    def model_config(self, **fixed: Any) -> Config:
-        space = fix(fix(model_space(), "backbone.d_block", 16), "backbone.n_blocks", 1)
-        for path, value in {"recipe": "relu-he", **fixed}.items():
+    def model_config(self, *, dropout: float = 0.0, **fixed: Any) -> Config:
+        space = fix(fix(model_space(), "backbone.name", "mlp"), "embedding.name", "none")
+        small = {"backbone.d_block": 16, "backbone.n_blocks": 1, "recipe": "relu-he"}
+        for path, value in {**small, **fixed}.items():
             space = fix(space, path.replace("__", "."), value)
-        return {**defaults(space), "dropout": {"name": "none"}}
+        return {**defaults(space), "dropout": {"name": "inverted", "rate": dropout} if dropout else {"name": "none"}}
 
     def network(self, configs: Sequence[Config], *, seeds: Sequence[int], **fixed: Any) -> Network:
         shift = stack_loss(self.train, configs, task=self.task).shift

@@ -1,9 +1,11 @@
 import inspect
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from automl_nn.space.draw import defaults
 from automl_nn.train.gradients import Gradients, RowGradient, Slices
 from automl_nn.train.optimizers import OPTIMIZERS, SGD, AdamW, Optimizer, RowRule
 from automl_nn.train.tables import RowUpdater
@@ -11,15 +13,19 @@ from automl_nn.train.tables import RowUpdater
 ONE, ZERO = torch.tensor(1.0), torch.tensor(0.0)
 
 
-def slices_of(weight: Tensor, bias: Tensor) -> Slices:
-    return Slices([weight], [torch.empty_like(weight)], [bias], [torch.empty_like(bias)])
+def slices_of(weight: Tensor, bias: Tensor) -> list[Slices]:
+    return [Slices([weight], [torch.empty_like(weight)]), Slices([bias], [torch.empty_like(bias)], decays=False)]
 
 
-def follow(optimizer: Optimizer, slices: Slices, *, n_steps: int, rate: float = 0.01) -> None:
+def gradients_of(slices: list[Slices]) -> list[Tensor]:
+    return [gradient for part in slices for gradient in part.gradients]
+
+
+def follow(optimizer: Optimizer, slices: list[Slices], *, n_steps: int, rate: float = 0.01) -> None:
     """Steps along a fixed sequence of random gradients."""
     generator = torch.Generator().manual_seed(1)
     for _ in range(n_steps):
-        for gradient in (*slices.weight_gradients, *slices.other_gradients):
+        for gradient in gradients_of(slices):
             gradient.copy_(torch.randn(gradient.shape, generator=generator, dtype=gradient.dtype))
         optimizer.step(torch.tensor(rate), divisor=ONE, skip=ZERO)
 
@@ -71,7 +77,7 @@ def test_a_step_left_out_leaves_no_trace(name):
     (weight, bias), (plain_weight, plain_bias) = tensors(), tensors()
     slices, plain = slices_of(weight, bias), slices_of(plain_weight, plain_bias)
     optimizer, undisturbed = OPTIMIZERS.make(config, slices=slices), OPTIMIZERS.make(config, slices=plain)
-    for gradient in (*slices.weight_gradients, *slices.other_gradients):
+    for gradient in gradients_of(slices):
         gradient.fill_(torch.nan)
     optimizer.step(ONE, divisor=torch.tensor(torch.nan), skip=ONE)
     follow(optimizer, slices, n_steps=3)
@@ -82,9 +88,9 @@ def test_a_step_left_out_leaves_no_trace(name):
 def test_the_divisor_divides_the_gradient():
     (weight, bias), (other_weight, other_bias) = tensors(), tensors()
     for own_weight, own_bias, factor in ((weight, bias, 4.0), (other_weight, other_bias, 1.0)):
-        slices = Slices(
-            [own_weight], [torch.full((4, 3), factor).double()], [own_bias], [torch.full((3,), factor).double()]
-        )
+        slices = slices_of(own_weight, own_bias)
+        for gradient in gradients_of(slices):
+            gradient.fill_(factor)
         sgd = SGD(slices, lr=1.0, momentum=0.0, weight_decay=0.0)
         sgd.step(ONE, divisor=torch.tensor(factor), skip=ZERO)
     torch.testing.assert_close((weight, bias), (other_weight, other_bias))
@@ -116,9 +122,55 @@ def test_the_norm_of_a_network_is_that_of_torch_over_its_own_parameters():
 def test_writing_to_a_slice_changes_the_stack():
     stack = Stack()
     slices = Gradients(stack, k=2).slices(1)
-    slices.weights[0].zero_()
+    slices[0].values[0].zero_()
     assert stack.weight.flatten(1).sum(1).tolist() == [3.0, 0.0]
-    assert [value.dim() for value in (*slices.weights, *slices.others)] == [2, 1]
+    assert [(part.decays, *(value.dim() for value in part.values)) for part in slices] == [(True, 2), (False, 1)]
+
+
+class Quick(Stack):
+    """Biases and rows that learn ten and three times as fast."""
+
+    LR_FACTORS: ClassVar = {"bias": 10.0, "table": 3.0}
+
+
+def test_modules_declare_which_parameters_learn_faster():
+    gradients = Gradients(Quick(), k=2)
+    assert [(part.decays, part.lr_factor) for part in gradients.slices(0)] == [(True, 1.0), (False, 10.0)]
+    assert gradients.table_factors == [3.0]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_factor_multiplies_the_learning_rate(name):
+    config = {**defaults(OPTIMIZERS[name].space), "name": name, "weight_decay": 0.1}
+    moved = []
+    for factor, rate in ((4.0, 0.01), (1.0, 0.04)):
+        weight, _ = tensors()
+        slices = [Slices([weight], [torch.empty_like(weight)], lr_factor=factor)]
+        follow(OPTIMIZERS.make(config, slices=slices), slices, n_steps=9, rate=rate)
+        moved.append(weight)
+    torch.testing.assert_close(*moved)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_decay_of_a_step_is_multiplied(name):
+    config = {**defaults(OPTIMIZERS[name].space), "name": name}
+    moved = []
+    for strength, decay in ((0.4, 0.25), (0.1, 1.0)):
+        weight, _ = tensors()
+        slices = [Slices([weight], [torch.ones_like(weight)])]
+        optimizer = OPTIMIZERS.make({**config, "weight_decay": strength}, slices=slices)
+        optimizer.step(torch.tensor(0.1), divisor=ONE, skip=ZERO, decay=decay)
+        moved.append(weight)
+    torch.testing.assert_close(*moved)
+
+
+def test_rows_follow_the_factor_of_their_table():
+    table, plain = torch.ones(2, 1), torch.ones(2, 1)
+    touched = RowGradient(torch.tensor([1]), torch.tensor([0]), torch.ones(1, 1))
+    for own, factors, rate in ((table, [3.0], 0.1), (plain, None, 0.3)):
+        updater = RowUpdater([own], [RowRule(0.9, 0.99)], lr_factors=factors)
+        updater.step([touched], torch.tensor([rate]), divisor=ONE[None], skip=ZERO[None])
+    torch.testing.assert_close(table, plain)
 
 
 def test_a_table_follows_adam_in_the_rows_that_occur():

@@ -16,8 +16,8 @@ from automl_nn.space.options import Space
 from automl_nn.space.ranges import Integer
 
 DEPTH_AND_WIDTH: Space = {
-    "n_blocks": Integer(1, 4, default=3, valid=(0, 64)),
-    "d_block": Integer(32, 512, default=256, log=True, valid=(1, 16384)),
+    "n_blocks": Integer(1, 4, default=2, valid=(0, 64)),
+    "d_block": Integer(32, 512, default=128, log=True, valid=(1, 16384)),
 }
 """The knobs that backbones share, with equal ranges, so that a search learns them once."""
 
@@ -27,15 +27,28 @@ class Backbone(nn.Module, ABC):
 
     Args:
         d_out: Width of what it hands to the head.
+        length: Rows that it reads together, as steps of one window that follow each other; 1 if rows stand alone.
+        n_members: Predictors inside each network.
     """
 
-    def __init__(self, *, d_out: int) -> None:
+    def __init__(self, *, d_out: int, length: int = 1, n_members: int = 1) -> None:
         super().__init__()
-        self.d_out = d_out
+        self.d_out, self.length, self.n_members = d_out, length, n_members
 
     @abstractmethod
-    def forward(self, x: Float[Tensor, "#k batch d_in"]) -> Float[Tensor, "#k batch d_out"]:
-        """Hidden units of each row; an input of leading dimension 1 is shared by all networks."""
+    def forward(self, x: Float[Tensor, "#k batch d_in"]) -> Float[Tensor, "#k rows d_out"]:
+        """Hidden units of each row; an input of leading dimension 1 is shared by all networks.
+
+        With several members there are the rows of the first one, then those of the second, and so on.
+        """
+
+
+class Drawn(nn.Module, ABC):
+    """Abstract: a part that draws its own weights, because those of dense layers would not do."""
+
+    @abstractmethod
+    def draw(self, i: int, *, gain: float, generator: torch.Generator) -> None:
+        """Draw the weights of network `i`, in place."""
 
 
 @final
@@ -45,27 +58,30 @@ class Parts:
 
     Args:
         k: Number of networks.
+        features: Widths of the input's features, which stand one after the other.
         normalization: Makes a normalization of a given width.
         activation: The networks' activations.
         dropout: The networks' dropout.
     """
 
     k: int
+    features: tuple[int, ...]
     normalization: Callable[[int], nn.Module]
     activation: Activations
     dropout: Dropout
 
 
-def plain_parts(*, k: int) -> Parts:
-    """ReLU without normalization and dropout.
+def plain_parts(*, k: int, d_in: int) -> Parts:
+    """ReLU without normalization and dropout, for features of width 1.
 
     Example:
-        >>> plain_parts(k=2).k
-        2
+        >>> plain_parts(k=2, d_in=3).features
+        (1, 1, 1)
     """
     noise = Noise([torch.Generator() for _ in range(k)])
     return Parts(
         k=k,
+        features=(1,) * d_in,
         normalization=lambda d: NoNorm(k=k, d=d),
         activation=Activations([torch.relu] * k),
         dropout=Dropout([none()] * k, noise),

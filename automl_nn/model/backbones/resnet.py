@@ -32,7 +32,7 @@ class ResNet(Backbone):
     Example:
         >>> import torch
         >>> from automl_nn.model.backbones.base import plain_parts
-        >>> ResNet(d_in=3, n_blocks=2, d_block=8, parts=plain_parts(k=5))(torch.zeros(1, 7, 3)).shape
+        >>> ResNet(d_in=3, n_blocks=2, d_block=8, parts=plain_parts(k=5, d_in=3))(torch.zeros(1, 7, 3)).shape
         torch.Size([5, 7, 8])
     """
 

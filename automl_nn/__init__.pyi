@@ -1,3 +1,4 @@
+from automl_nn.data.series import SeriesColumns as SeriesColumns
 from automl_nn.decide.decision import Decision as Decision
 from automl_nn.errors import AutoMLError as AutoMLError
 from automl_nn.errors import BudgetError as BudgetError
@@ -15,6 +16,9 @@ from automl_nn.errors import TrainingError as TrainingError
 from automl_nn.estimator import AutoMLClassifier as AutoMLClassifier
 from automl_nn.estimator import AutoMLRegressor as AutoMLRegressor
 from automl_nn.estimator import DecisionClassifier as DecisionClassifier
+from automl_nn.estimator import SeriesClassifier as SeriesClassifier
+from automl_nn.estimator import SeriesRegressor as SeriesRegressor
+from automl_nn.estimator import StepClassifier as StepClassifier
 from automl_nn.predict import Predictor as Predictor
 from automl_nn.search.problem import Parting as Parting
 from automl_nn.space.ranges import Choice as Choice

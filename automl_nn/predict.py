@@ -19,10 +19,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl_nn.data.read import as_frame, read_frame
+from automl_nn.data.series import SeriesColumns, Steps
 from automl_nn.data.table import Table
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend
 from automl_nn.errors import ModelFileError
+from automl_nn.search.problem import N_PROBE
+from automl_nn.search.references.reference import Reference
 from automl_nn.task.base import Task
 from automl_nn.task.tasks import task_from_json
 from automl_nn.train.trained import Trained
@@ -45,9 +48,10 @@ class Predictor:
         task: What is asked.
         schema: Columns and roles that the rows must have.
         decision: Calibration, and where the scores are cut.
-        networks: Trained networks.
+        networks: Trained networks; a linear model or boosted trees may be among them.
         weights: Weight of each network in the mean of their outputs; they sum to 1.
         versions: Libraries that the model was made with.
+        series: Where rows are steps: the columns that say of which series, and when.
 
     Example:
         >>> import tempfile
@@ -63,12 +67,15 @@ class Predictor:
     task: Task
     schema: tuple[Mapping[str, str], ...]
     decision: Decision
-    networks: tuple[Trained, ...]
+    networks: tuple[Trained | Reference, ...]
     weights: tuple[float, ...]
     versions: Mapping[str, str]
+    series: SeriesColumns | None = None
 
     def output(self, data: Any) -> NDArray[np.float64]:
         """The networks' mean output for each row, free of the loss's own shift, `(n, d_out)`.
+
+        Where a whole series has one label, there is one output for each series, in the order in which they first occur.
 
         Args:
             data: A frame, a path, or anything that `as_frame` takes. Other columns than the schema's are ignored.
@@ -77,8 +84,17 @@ class Predictor:
             DataError: A column is missing or holds values of another type.
         """
         frame = read_frame(data) if isinstance(data, str | Path) else as_frame(data)
-        table = Table.from_schema(frame, self.schema)
-        return blend([network.output(table) for network in self.networks], self.weights, family=self.task.family)
+        if self.series is None:
+            return self._blended(Table.from_schema(frame, self.schema), None)
+        steps = Steps.of(frame, self.series)
+        ordered = Table.from_schema(steps.sorted(frame), self.schema)
+        output = np.empty((len(frame), self.task.d_out))
+        output[steps.order] = self._blended(ordered, steps.starts)
+        return output if self.series.per_step else output[steps.order[steps.lasts]]
+
+    def _blended(self, table: Table, starts: NDArray[np.int64] | None) -> NDArray[np.float64]:
+        outputs = [network.output(table, starts=starts) for network in self.networks]
+        return blend(outputs, self.weights, family=self.task.family)
 
     def predict(self, data: Any) -> NDArray[Any]:
         """What the decision makes of each row.
@@ -111,8 +127,26 @@ class Predictor:
 
         Returns:
             `prediction`, or `prediction_<target>` where there are several; `proba_<class>` for classes and labels.
+            Where rows are steps, the columns of series and time stand before them.
         """
-        output = self.output(data)
+        data = read_frame(data) if isinstance(data, str | Path) else as_frame(data)
+        return self.frame_of(data, self.output(data))
+
+    def frame_of(self, data: pd.DataFrame, output: NDArray[np.float64]) -> pd.DataFrame:
+        """What `predict_frame` gives for rows whose output is known.
+
+        Args:
+            data: The rows.
+            output: What `output` returned for them.
+        """
+        predictions = self._predictions(output)
+        if self.series is None:
+            return predictions
+        if self.series.per_step:
+            return data[self.series.names].join(predictions)
+        return pd.DataFrame({self.series.series: data[self.series.series].unique()}).join(predictions)
+
+    def _predictions(self, output: NDArray[np.float64]) -> pd.DataFrame:
         actions = self._actions(output)
         several = actions.ndim == 2
         names = [f"prediction_{name}" for name in self.task.targets] if several else ["prediction"]
@@ -126,13 +160,15 @@ class Predictor:
         """Compare with what the networks gave in training.
 
         Args:
-            rows: The first of the rows that choose.
-            stored: Stored outputs of all of them, `(n_val, d_out)`.
+            rows: The first of the rows that choose; of steps, their first stretch.
+            stored: Stored outputs of these rows or of more of them, `(n_val, d_out)`.
 
         Raises:
             ModelFileError: The outputs differ by more than rounding.
         """
-        difference = float(np.abs(self.output(rows) - stored[: len(rows)]).max(initial=0.0))
+        starts = None if self.series is None else np.zeros(1, dtype=np.int64)
+        output = self._blended(Table.from_schema(rows, self.schema), starts)[:N_PROBE]
+        difference = float(np.abs(output - stored[: len(output)]).max(initial=0.0))
         if not difference <= PARITY * max(1.0, float(np.abs(stored).max(initial=0.0))):
             raise ModelFileError(
                 f"The model gives other outputs than in training (difference {difference:.2g}): it was not written; "
@@ -159,8 +195,8 @@ class Predictor:
         Raises:
             ModelFileError: The file cannot be written, or it is there and no model.
         """
-        _refuse_other_files(Path(path))
-        files = {f"network-{i}.safetensors": network.to_bytes() for i, network in enumerate(self.networks)}
+        check_model_file(Path(path))
+        files = {_file_of(network, i): network.to_bytes() for i, network in enumerate(self.networks)}
         files[MANIFEST] = json.dumps(self._manifest(), indent=1).encode()
         files[CHECKSUMS] = json.dumps({name: _checksum(content) for name, content in files.items()}).encode()
         partial = Path(f"{path}.partial")
@@ -181,6 +217,7 @@ class Predictor:
             "schema": [dict(column) for column in self.schema],
             "decision": self.decision.to_json(),
             "weights": list(self.weights),
+            **({} if self.series is None else {"series": self.series.to_json()}),
         }
 
     @staticmethod
@@ -198,11 +235,10 @@ class Predictor:
                 task=task_from_json(manifest["task"]),
                 schema=tuple(manifest["schema"]),
                 decision=Decision.from_json(manifest["decision"]),
-                networks=tuple(
-                    Trained.from_bytes(files[f"network-{i}.safetensors"]) for i in range(len(manifest["weights"]))
-                ),
+                networks=tuple(_network(files, i) for i in range(len(manifest["weights"]))),
                 weights=tuple(manifest["weights"]),
                 versions=manifest["versions"],
+                series=SeriesColumns(**manifest["series"]) if "series" in manifest else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, ModelFileError):
@@ -213,6 +249,17 @@ class Predictor:
             ) from error
 
 
+def _file_of(network: Trained | Reference, i: int) -> str:
+    return f"{'network' if isinstance(network, Trained) else 'reference'}-{i}.safetensors"
+
+
+def _network(files: Mapping[str, bytes], i: int) -> Trained | Reference:
+    reference = files.get(f"reference-{i}.safetensors")
+    return (
+        Trained.from_bytes(files[f"network-{i}.safetensors"]) if reference is None else Reference.from_bytes(reference)
+    )
+
+
 def _check_format(manifest: Mapping[str, Any], path: str | PathLike[str]) -> None:
     if manifest["format"] > FORMAT:
         raise ModelFileError(
@@ -221,8 +268,14 @@ def _check_format(manifest: Mapping[str, Any], path: str | PathLike[str]) -> Non
         )
 
 
-def _refuse_other_files(path: Path) -> None:
-    """Refuse to write over anything but a model."""
+def check_model_file(path: Path) -> None:
+    """Refuse to write over anything but a model, or into no folder.
+
+    Raises:
+        ModelFileError: A file of another kind is there, or the folder is not.
+    """
+    if not path.parent.is_dir():
+        raise ModelFileError(f"The model cannot be written: there is no folder {str(path.parent)!r}, so make it first.")
     if not path.exists():
         return
     if zipfile.is_zipfile(path):

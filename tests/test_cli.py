@@ -8,9 +8,11 @@ import pytest
 from sklearn.datasets import load_iris
 
 from automl_nn.cli import main
+from automl_nn.decide.selection import Against, Estimate, Honest
 from automl_nn.errors import BudgetError, NoTrialError
 from automl_nn.search.events import EpochEnded, TrialEnded, TrialStarted
 from automl_nn.search.problem import pose
+from automl_nn.search.store import Store
 from automl_nn.search.urls import masked
 from automl_nn.search.workers import spare_workers
 from automl_nn.task.tasks import Binary
@@ -66,6 +68,22 @@ class FakeStudy:
     def leaderboard(self):
         columns = {"number": [1, 0], "state": self.state, "score": [0.9, 0.7], "train.batch_size": [64, 256]}
         return pd.DataFrame(columns)
+
+    def references(self):
+        return references(Store("sqlite://"))
+
+    def honest_score(self, *, with_references):
+        self.with_references = with_references
+        estimate = Estimate(0.85, (0.8, 0.9))
+        return Honest(estimate, None, None, 0.05, (1, 0), {"linear": Against(0.88, -0.03, (-0.1, 0.1))}, 2, 200, 0)
+
+    def refit(self):
+        self.is_refit = True
+
+
+def references(store):
+    """What a study without references returns."""
+    return store.references(store.open_study("none", spec={}))
 
 
 @pytest.fixture
@@ -130,16 +148,26 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(run, fake, table, own_
 
 
 def test_check_shows_the_problem(run, table):
-    code, out, err = run("check", "rows.csv", "--target", "y", "-f", "json")
+    code, out, err = run("check", "rows.csv", "--target", "y", "--quick", "-f", "json")
     report = json.loads(out)
     assert (code, err) == (0, "")
     assert (report["task"], report["rows"]["given"]) == ("binary", 200)
-    assert run("check", "rows.csv", "--target", "y")[1].splitlines()[0].split() == ["task", "binary"]
+    shown = run("check", "rows.csv", "--target", "y", "--quick")[1]
+    assert shown.splitlines()[0].split() == ["task", "binary"]
+
+
+def test_check_fits_simple_models_and_names_the_knobs_that_change_nothing(run, table, monkeypatch):
+    monkeypatch.setattr("automl_nn.cli.check.KNOB_SECONDS", 0.5)
+    report = json.loads(run("check", "rows.csv", "--target", "y", "-f", "json")[1])
+    assert next(iter(report)) == "verdict"
+    assert report["verdict"].startswith("There is something to learn: ")
+    assert set(report["scores"]) == {"guess", "linear", "boosting"}
+    assert "not compared for lack of time" in report["knobs without effect"][-1]
 
 
 def test_check_parts_by_group(run, table, own_folder):
     table.assign(who=np.arange(200) // 10).to_csv(own_folder / "rows.csv", index=False)
-    code, out, _ = run("check", "rows.csv", "--target", "y", "--group", "who", "-f", "json")
+    code, out, _ = run("check", "rows.csv", "--target", "y", "--group", "who", "--quick", "-f", "json")
     assert code == 0
     assert json.loads(out)["rows"]["val"] % 10 == 0
 
@@ -181,6 +209,25 @@ def test_tune_shows_the_best_trial_and_the_next_line(run, fake, table):
         "trial 0 complete 0.7000; 1 of 1, best 0.7000 (trial 0), about 0 s left",
         "best trial 1: roc_auc 0.9000",
     ]
+
+
+def test_the_first_line_says_whether_simpler_models_are_better(run, fake, table):
+    out = run("tune", "rows.csv", "--target", "y", "--n-trials", 1)[1].splitlines()
+    assert out[0].startswith("verdict")
+    assert "The networks are no better than a linear model: roc_auc 0.8500 on new rows" in out[0]
+    assert "trials 1, 0; the simplest is 0" in "\n".join(out)
+    honest = json.loads(run("tune", "rows.csv", "--target", "y", "--n-trials", 1, "-f", "json")[1])["honest"]
+    assert honest["best_trial"] == {"score": 0.85, "interval": [0.8, 0.9]}
+
+
+def test_references_and_a_refit_are_asked_for(run, fake, table):
+    run("tune", "rows.csv", "--target", "y", "--n-trials", 1)
+    assert not fake.made.with_references
+    assert not hasattr(fake.made, "is_refit")
+    out = run("tune", "rows.csv", "--target", "y", "--n-trials", 1, "--with-references", "--refit")[1]
+    assert fake.made.with_references
+    assert fake.made.is_refit
+    assert out.splitlines()[-1].endswith("-o rows.nn --with-references")
 
 
 def test_the_next_line_names_another_storage_and_quotes_names(run, fake, table):

@@ -67,8 +67,10 @@ def test_status_and_trials_show_what_tune_stored(run):
     standing = report(run, "status", "rows", *STORAGE)
     trials = report(run, "trials", "rows", *STORAGE)
     assert standing["trials"] == {"complete": 2}
-    assert standing["best_score"] == trials[0]["score"] == max(trial["score"] for trial in trials)
-    assert {trial["number"] for trial in trials} == {0, 1}
+    assert standing["best_score"] == trials[0]["score"] == max(trial["score"] for trial in trials[:2])
+    assert {trial["number"] for trial in trials} == {0, 1, "linear", "boosting"}
+    assert next(iter(standing)) == "verdict"
+    assert [row["name"] for row in standing["references"]] == ["boosting", "linear"]
     assert "rows" in [study["name"] for study in report(run, "status", *STORAGE)]
 
 
@@ -115,7 +117,7 @@ def test_a_decision_that_cannot_be_is_refused(run):
         (["--min-precision", "1.5"], "min_precision = 1.5"),
         (["--maximize", "f3"], "Known: accuracy"),
         (["--maximize", "f1", "--cost", "fp=1,fn=2"], "give one of them"),
-        (["--maximize", "f1", "-o", "gone/m.nn"], "gone/m.nn"),
+        (["--maximize", "f1", "-o", "gone/m.nn"], "no folder 'gone'"),
     ):
         code, out, err = run("decide", "rows", *words, *STORAGE)
         assert (code, out, err.count("\n")) == (2, "", 1)
@@ -206,6 +208,8 @@ def test_ctrl_c_leaves_a_study_that_the_same_line_finishes(run, home):
     words = ["rows.csv", "--target", "y", "--study-name", "stopped", "--n-trials", "4", *STORAGE, *SMALL]
     line = ["tune", *words]
     with subprocess.Popen([*PROGRAM, *line], cwd=home, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stderr.readline().startswith("reference: a linear model")
+        assert process.stderr.readline().startswith("reference: untuned boosting")
         assert process.stderr.readline().startswith("trial 0 complete")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
@@ -223,7 +227,8 @@ def test_a_process_writes_results_to_standard_output_and_all_else_to_standard_er
     line = ["tune", "rows.csv", "--target", "y", "--study-name", "apart", "--n-trials", "2", *STORAGE, *SMALL]
     done = subprocess.run([*PROGRAM, *line, "-f", "json"], cwd=home, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["study"] == "apart"
-    assert [text.split()[0] for text in done.stderr.splitlines()] == ["trial", "trial", "best"]
+    said = [text.split()[0] for text in done.stderr.splitlines()]
+    assert said == ["reference:", "reference:", "trial", "trial", "best"]
 
 
 @pytest.mark.slow

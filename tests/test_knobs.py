@@ -1,33 +1,27 @@
 """No knob does nothing: another value, the same seed, another training curve."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from automl_nn.search.attempt import Attempt, Encodings
+from automl_nn.search.encodings import Encodings
+from automl_nn.search.knobs import OUTSIDE, compare_knobs, knob_cases, training_curve
 from automl_nn.search.problem import pose
 from automl_nn.search.spaces import default_space, edit_space
-from automl_nn.space.draw import defaults
-from automl_nn.space.options import Bundles, Options
-from automl_nn.space.ranges import Choice, Held, Range
-
-pytestmark = pytest.mark.slow
+from automl_nn.space.draw import defaults, flatten
+from automl_nn.space.ranges import Integer, Real
 
 SMALL = {
     "model.backbone.d_block": 32,
     "model.backbone.n_blocks": 2,
     "model.gain": 2.0,
-    "model.recipe": "free",
     "train.batch_size": 4,
     "train.n_epochs": 2,
 }
 """Quick, with gradients that are large and steps that are many enough for every clip rule to act."""
-
-OUTSIDE = {"train.patience"}
-"""Knobs that end the training from outside."""
 
 REFUSED = {"zeros"}
 """Options that no training can be made with."""
@@ -58,46 +52,42 @@ def space(kind):
 @cache
 def curve(kind, settings):
     """Loss and score of each epoch under these settings."""
-    config = defaults(edit_space(space(kind), dict(settings)))
-    epochs = Attempt(encodings(kind), config, seed=0).epochs(seconds=60)
-    return [(epoch.train_loss, epoch.val_loss, epoch.score) for epoch in epochs]
-
-
-def knobs(node, path="", held=()):
-    """The path of each knob, the values to try, and the settings under which there is such a knob."""
-    for key, part in node.items():
-        here = f"{path}.{key}" if path else key
-        if isinstance(part, Bundles):
-            yield from knobs(part.bundles["free"], path, held)
-        elif isinstance(part, Options):
-            if len(part) > 1:
-                yield f"{here}.name", tuple(name for name in part if name not in REFUSED), held
-            for name, option in part.items():
-                yield from knobs(option.space, here, (*held, (f"{here}.name", name)))
-        elif isinstance(part, Range):
-            start = SMALL.get(here, part.start)
-            yield here, (start, next(end for end in ends(part) if end != start)), held
-        elif isinstance(part, Mapping):
-            yield from knobs(part, here, held)
-
-
-def ends(knob):
-    """The ends of what a knob searches, the cheap one first."""
-    inner = knob.range if isinstance(knob, Held) else knob
-    return (inner.values[0], inner.values[-1]) if isinstance(inner, Choice) else (inner.low, inner.high)
+    edited = edit_space(space(kind), {"model.recipe": "free", **dict(settings)})
+    known = flatten(defaults(edited)).keys() - dict(settings).keys()
+    config = defaults(edit_space(edited, {path: value for path, value in SMALL.items() if path in known}))
+    return training_curve(encodings(kind), config).tolist()
 
 
 def cases():
     for kind in ("labels", "classes", "values"):
-        for path, values, held in knobs(space(kind)):
-            repeated = kind != "labels" and not path.startswith("train.loss")
-            if path not in OUTSIDE and not repeated:
-                name = "-".join([kind, *(option for _, option in held), path])
-                yield pytest.param(kind, path, values, held, id=name)
+        for case in knob_cases(space(kind), starts=SMALL):
+            repeated = kind != "labels" and not case.path.startswith("train.loss")
+            if case.path not in OUTSIDE and not repeated:
+                held = [str(name) for path, name in case.held.items() if path != "model.recipe"]
+                values = tuple(value for value in case.values if value not in REFUSED)
+                yield pytest.param(kind, replace(case, values=values), id="-".join([kind, *held, case.path]))
 
 
-@pytest.mark.parametrize(("kind", "path", "values", "held"), list(cases()))
-def test_every_value_of_a_knob_has_a_training_curve_of_its_own(kind, path, values, held):
-    curves = [curve(kind, frozenset((SMALL | dict(held) | {path: value}).items())) for value in values]
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "case"), list(cases()))
+def test_every_value_of_a_knob_has_a_training_curve_of_its_own(kind, case):
+    settings = [frozenset((dict(case.held) | {case.path: value}).items()) for value in case.values]
+    curves = [curve(kind, setting) for setting in settings]
     for i, one in enumerate(curves):
-        assert one not in curves[:i], f"{path} = {values[i]!r} trains like {values[curves.index(one)]!r}"
+        assert one not in curves[:i], f"{case.path} = {case.values[i]!r} trains like {case.values[curves.index(one)]!r}"
+
+
+def test_a_knob_that_changes_nothing_is_found():
+    dead = {"d_category": Integer(2, 32, default=8), "gain": Real(0.5, 2.0, default=1.0)}
+    problem = pose(pd.DataFrame({"x": range(60), "y": [0, 1, 1] * 20}), ["y"], roles={"x": "numeric"})
+    fixed = edit_space(default_space(problem.task, n_rows=48), {"train.n_epochs": 1, "model.backbone.name": "mlp"})
+    config = defaults(fixed)
+    found = compare_knobs(problem, {"model": {**config["model"], **dead}, "train": config["train"]})
+    assert found.dead == ("model.d_category",)
+    assert (found.n_compared, found.n_left) == (2, 0)
+
+
+def test_the_comparison_ends_in_time():
+    found = compare_knobs(encodings("labels").problem, space("labels"), seconds=1e-3)
+    assert found.n_compared == 1
+    assert found.n_left > 10

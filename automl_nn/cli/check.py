@@ -1,10 +1,18 @@
-"""`automl-nn check`: look at the data before any training."""
+"""`automl-nn check`: look at the data, and at what short trainings tell, before any search."""
+
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from automl_nn.cli import options
 from automl_nn.cli.output import Format, show
 from automl_nn.cli.parse import parse_roles
+
+if TYPE_CHECKING:
+    from automl_nn.search.problem import Problem
+
+REFERENCE_SECONDS, KNOB_SECONDS = 5.0, 8.0
+"""How long simple models may be fitted, and knobs be compared."""
 
 
 def check(
@@ -16,21 +24,57 @@ def check(
     role: options.Role = None,
     group: options.Group = None,
     time: options.Time = None,
+    series_id: options.SeriesId = None,
+    per_step: options.PerStep = False,
+    horizon: options.Horizon = None,
     gap: options.Gap = None,
     val_share: options.ValShare = None,
+    folds: options.Folds = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Look only: fit and train nothing.")] = False,
     seed: options.Seed = 0,
     form: options.Format = Format.table,
 ) -> None:
-    """Look at the data: task, columns, parts, classes, and what is odd. Exits with 2 if it cannot be used."""
+    """Look at the data: task, columns, parts, classes, and what is odd. Exits with 2 if it cannot be used.
+
+    Then fit simple models, which tell whether there is anything to learn, and train a few small networks, which tell
+    the knobs that change nothing on these data. That takes seconds.
+    """
     from automl_nn.cli.given import gather
     from automl_nn.review.tables import check_report
-    from automl_nn.search.problem import pose
+    from automl_nn.search.series import pose_any
 
     roles = parse_roles(role or ())
-    parts = {"group": group, "time": time, "gap": gap, "val_share": val_share}
+    parts = {"group": group, "time": time, "gap": gap, "val_share": val_share, "folds": folds}
     asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
+    asked |= {"series_id": series_id, "per_step": per_step or None, "horizon": horizon}
     given = gather(file, asked=asked)
-    problem = pose(given.frame, given.target, **given.task, parting=given.parting, seed=seed)
-    show(check_report(problem), form)
-    if any(finding.level == "error" for finding in problem.findings):
+    given_parts = {"parting": given.parting, "seed": seed}
+    problem = pose_any(given.frame, given.target, given.series, weight=None, **given.task, **given_parts)
+    is_bad = any(finding.level == "error" for finding in problem.findings)
+    report = check_report(problem)
+    show(report if quick or is_bad else {**tried(problem), **report}, form)
+    if is_bad:
         raise typer.Exit(2)
+
+
+def tried(problem: "Problem") -> dict[str, Any]:
+    """What simple models score, and which knobs change nothing.
+
+    Args:
+        problem: The data as a search would see it.
+    """
+    from automl_nn.review.verdict import guess, signal
+    from automl_nn.search.knobs import compare_knobs
+    from automl_nn.search.references.fit import SHARE, fit_references
+    from automl_nn.search.spaces import space_for
+
+    fitted = list(fit_references(problem, timeout=REFERENCE_SECONDS / SHARE, seed=0))
+    knobs = compare_knobs(problem, space_for(problem), seconds=KNOB_SECONDS)
+    scores = {row.name: row.score for row in fitted if row.score is not None}
+    left = f"{knobs.n_left} were not compared for lack of time" if knobs.n_left else ""
+    return {
+        "verdict": signal(scores, guess=guess(problem), metric=problem.task.metric),
+        "scores": {"guess": guess(problem), **scores},
+        "not fitted": [f"{row.name}: {row.message}" for row in fitted if row.score is None],
+        "knobs without effect": [*knobs.dead, *([left] if left else [])],
+    }

@@ -139,7 +139,7 @@ def _measure(model: Path, test: Path, predictions: Path, *, picture: Path) -> Ou
     """Compare the predictions with the truth, and draw the curve."""
     import pandas as pd
 
-    from automl_nn.decide.decision import Cuts
+    from automl_nn.decide.label_decision import Cuts
     from automl_nn.predict import Predictor
     from automl_nn.review.plots import draw_pr_curve, pr_curve
 

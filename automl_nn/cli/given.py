@@ -10,10 +10,11 @@ import pandas as pd
 from automl_nn.cli.parse import parse_gap
 from automl_nn.cli.studyfile import StudyFile, read_study_file
 from automl_nn.data.read import read_frame
+from automl_nn.data.series import SeriesColumns
 from automl_nn.errors import InputError
 from automl_nn.search.problem import Parting
 
-_PARTING = ("group", "time", "gap", "val_share", "min_positives")
+_PARTING = ("group", "time", "gap", "val_share", "min_positives", "folds")
 
 
 @final
@@ -26,6 +27,7 @@ class Given:
         target: Names of the target columns.
         task: Kind, metric, classes and roles, by their names in a study file's TASK.
         parting: How the rows are parted.
+        series: Where rows are steps: the columns that say of which series, and when.
         settings: From a knob's path to a value, a range or a table.
         budget: Limits that a study file gives.
     """
@@ -34,6 +36,7 @@ class Given:
     target: tuple[str, ...]
     task: Mapping[str, Any]
     parting: Parting
+    series: SeriesColumns | None
     settings: Mapping[str, Any]
     budget: Mapping[str, Any]
 
@@ -52,17 +55,27 @@ def gather(file: Path, *, asked: Mapping[str, Any], settings: Mapping[str, Any] 
     is_study = file.suffix == ".py" and not file.is_dir()
     study = read_study_file(file) if is_study else StudyFile(read_frame(file), {}, {}, {})
     task = {**study.task, **{key: value for key, value in asked.items() if value not in (None, [], {})}}
-    parting = _parting({key: task.pop(key) for key in _PARTING if key in task})
+    series = _series(task)
+    parting = _parting({key: task.pop(key) for key in _PARTING if key in task}, are_steps=series is not None)
     target = _targets(task.pop("target", ()), study.frame.columns)
-    return Given(study.frame, target, task, parting, {**study.space, **(settings or {})}, study.budget)
+    return Given(study.frame, target, task, parting, series, {**study.space, **(settings or {})}, study.budget)
 
 
-def _parting(values: Mapping[str, Any]) -> Parting:
+def _series(task: dict[str, Any]) -> SeriesColumns | None:
+    """Take what says that rows are steps out of the question."""
+    series_id, per_step = task.pop("series_id", None), task.pop("per_step", False)
+    horizon = task.pop("horizon", 0)
+    if series_id is None and not per_step and not horizon:
+        return None
+    return SeriesColumns(series_id, task.pop("time", None), per_step, horizon)
+
+
+def _parting(values: Mapping[str, Any], *, are_steps: bool) -> Parting:
     if "group" in values and "time" in values:
         raise InputError(
             f"Rows are parted by the group {values['group']!r} or by the time {values['time']!r}: give one of them."
         )
-    if "gap" in values and "time" not in values:
+    if "gap" in values and "time" not in values and not are_steps:
         raise InputError(f"A gap of {values['gap']} needs a time to part by: add --time COL, or leave the gap out.")
     gap = {"gap": parse_gap(values["gap"])} if "gap" in values else {}
     return Parting(**{**values, **gap})

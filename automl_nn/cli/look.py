@@ -30,10 +30,21 @@ def status(
 
 
 def trials(
-    study: options.Study, *, storage: options.Storage = options.STORAGE, form: options.Format = Format.table
+    study: options.Study,
+    *,
+    spikes: Annotated[
+        bool, typer.Option("--spikes", help="List the steps whose loss or gradient spiked, and the rows of each.")
+    ] = False,
+    storage: options.Storage = options.STORAGE,
+    form: options.Format = Format.table,
 ) -> None:
-    """List the trials of a study, best first, with the knobs in which they differ from trial 0."""
-    from automl_nn.review.tables import trial_rows
+    """List the trials of a study, best first, with the knobs in which they differ from trial 0; then the references."""
+    from automl_nn.review.tables import reference_rows, spike_rows, trial_rows
     from automl_nn.study import Study
 
-    show(trial_rows(Study.load(study, storage=storage).leaderboard()), form)
+    loaded = Study.load(study, storage=storage)
+    if spikes:
+        show(spike_rows(loaded.spikes()), form)
+        return
+    references = [{"number": row.pop("name"), **row} for row in reference_rows(loaded.references())]
+    show([*trial_rows(loaded.leaderboard()), *references], form)

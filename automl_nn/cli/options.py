@@ -40,10 +40,28 @@ Group = Annotated[
     ),
 ]
 Time = Annotated[str | None, typer.Option("--time", metavar="COL", help="Let the later rows choose between trials.")]
+SeriesId = Annotated[
+    str | None,
+    typer.Option(
+        "--series-id",
+        metavar="COL",
+        help="The column of the series: each has one label, unless --per-step; --time orders its steps.",
+    ),
+]
+PerStep = Annotated[
+    bool,
+    typer.Option("--per-step", help="Each step of a series has a label of its own."),
+]
+Horizon = Annotated[
+    int | None,
+    typer.Option("--horizon", metavar="N", min=1, help="With --per-step: predict the target's value N steps later."),
+]
 Gap = Annotated[
     str | None,
     typer.Option(
-        "--gap", metavar="N|7D", help="With --time: least distance between the parts, a number or a duration."
+        "--gap",
+        metavar="N|7D",
+        help="With --time: least distance between the parts, a number (of steps, for series) or a duration.",
     ),
 ]
 ValShare = Annotated[
@@ -51,6 +69,19 @@ ValShare = Annotated[
     typer.Option(
         "--val-share", metavar="SHARE", help="Share of the rows that choose between trials; 0.2 unless given."
     ),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        "--folds",
+        metavar="N",
+        min=1,
+        help="Cross-validate in so many folds, all trained at once; every row then chooses between trials.",
+    ),
+]
+WithReferences = Annotated[
+    bool,
+    typer.Option("--with-references", help="Let a linear model and untuned boosting join the ensemble that predicts."),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same numbers.")]
 Storage = Annotated[

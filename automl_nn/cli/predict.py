@@ -30,7 +30,12 @@ def predict(
     from automl_nn.data.read import read_frame
     from automl_nn.predict import Predictor
 
-    predictions = Predictor.load(model).predict_frame(read_frame(file))
+    predictor, rows = Predictor.load(model), read_frame(file)
+    outputs = predictor.output(rows)
+    predictions = predictor.frame_of(rows, outputs)
+    for drift in predictor.decision.drift(outputs) if len(outputs) else ():
+        if drift.is_notable:
+            typer.echo(f"warning: {drift.describe()}", err=True)
     if output is None:
         predictions.to_csv(sys.stdout, index=False)
     else:

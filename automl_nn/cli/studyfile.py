@@ -11,7 +11,11 @@ import pandas as pd
 from automl_nn.data.read import as_frame, read_frame
 from automl_nn.errors import AutoMLError, InputError, did_you_mean
 
-TASK_KEYS = ("target", "kind", "metric", "classes", "roles", "group", "time", "gap", "val_share", "min_positives")
+TASK_KEYS = (
+    *("target", "kind", "metric", "classes", "roles", "group", "time", "gap", "val_share", "min_positives"),
+    "folds",
+    *("series_id", "per_step", "horizon"),
+)
 BUDGET_KEYS = ("n_trials", "timeout", "n_workers")
 
 

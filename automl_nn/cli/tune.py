@@ -49,8 +49,12 @@ def tune(
     role: options.Role = None,
     group: options.Group = None,
     time: options.Time = None,
+    series_id: options.SeriesId = None,
+    per_step: options.PerStep = False,
+    horizon: options.Horizon = None,
     gap: options.Gap = None,
     val_share: options.ValShare = None,
+    folds: options.Folds = None,
     n_workers: Annotated[
         int | None,
         typer.Option(
@@ -60,6 +64,13 @@ def tune(
             help="Processes that search together; as many as fit if only time limits the search, else 1.",
         ),
     ] = None,
+    with_references: options.WithReferences = False,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit", help="Train the chosen networks again on all rows, after the search; the model file takes these."
+        ),
+    ] = False,
     seed: options.Seed = 0,
     form: options.Format = Format.table,
 ) -> None:
@@ -71,8 +82,9 @@ def tune(
     from automl_nn.cli.given import gather
     from automl_nn.study import Study
 
-    parts = {"group": group, "time": time, "gap": gap, "val_share": val_share}
+    parts = {"group": group, "time": time, "gap": gap, "val_share": val_share, "folds": folds}
     asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
+    asked |= {"series_id": series_id, "per_step": per_step or None, "horizon": horizon}
     given = gather(file, asked=asked, settings=knobs)
     question = {"task" if key == "kind" else key: value for key, value in given.task.items()}
     study = Study(
@@ -81,6 +93,7 @@ def tune(
         **question,
         settings=given.settings,
         parting=given.parting,
+        series=given.series,
         name=study_name or Path(file.name.removesuffix(".gz")).stem,
         storage=storage,
         seed=seed,
@@ -88,7 +101,10 @@ def tune(
     _warn(study)
     search(study, _limits({**given.budget, **{name: limit for name, limit in limits.items() if limit is not None}}))
     typer.echo(f"best trial {study.best_number}: {study.task.metric} {number(study.best_score)}", err=True)
-    show_study(study, form)
+    if refit:
+        typer.echo("training the chosen networks again on all rows", err=True)
+        study.refit()
+    show_study(study, form, with_references=with_references)
 
 
 def _warn(study: "Study") -> None:

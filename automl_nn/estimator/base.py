@@ -38,6 +38,7 @@ class AutoML(BaseEstimator):  # type: ignore[misc]
         roles: Mapping[str, Role] | None = None,
         val_share: float = VAL_SHARE,
         n_workers: int = 1,
+        with_references: bool = False,
         storage: str | URL | None = None,
         study_name: str = "study",
         random_state: int | RandomState | None = None,
@@ -49,6 +50,7 @@ class AutoML(BaseEstimator):  # type: ignore[misc]
         self.roles = roles
         self.val_share = val_share
         self.n_workers = n_workers
+        self.with_references = with_references
         self.storage = storage
         self.study_name = study_name
         self.random_state = random_state
@@ -114,16 +116,21 @@ class AutoML(BaseEstimator):  # type: ignore[misc]
                 parting=Parting(self.val_share, group=None if given.groups is None else GROUP),
                 name=self.study_name,
                 storage=url,
-                seed=_seed(self.random_state),
+                seed=as_seed(self.random_state),
                 classes=classes,
                 weight=given.weight,
             )
-            study.tune(n_trials=self.n_trials, timeout=self.timeout, n_workers=self.n_workers)
+            study.tune(
+                n_trials=self.n_trials,
+                timeout=self.timeout,
+                n_workers=self.n_workers,
+                references=self.with_references,
+            )
             self.trials_ = study.leaderboard()
             self.best_score_ = study.best_score
             self.best_params_ = study.optuna_study.trials[study.best_number].params
             self.decision_ = decided(study)
-            self.predictor_: Predictor = study.predictor(self.decision_)
+            self.predictor_: Predictor = study.predictor(self.decision_, with_references=self.with_references)
             study.store.close()
         return self
 
@@ -143,6 +150,7 @@ def full_url(storage: str | URL) -> str:
     return storage if isinstance(storage, str) else make_url(storage).render_as_string(hide_password=False)
 
 
-def _seed(random_state: int | RandomState | None) -> int:
+def as_seed(random_state: int | RandomState | None) -> int:
+    """An integer as it is; else a seed that is drawn from the source."""
     rng = check_random_state(random_state)
     return int(random_state) if isinstance(random_state, Integral) else int(rng.randint(2**31 - 1))

@@ -17,8 +17,9 @@ from automl_nn.data.table import Role
 from automl_nn.decide.calibrate import fit_calibration
 from automl_nn.decide.choose import decide
 from automl_nn.decide.cut import Cut
-from automl_nn.decide.decision import Cuts, Decision
+from automl_nn.decide.decision import Decision
 from automl_nn.decide.goal import Goal
+from automl_nn.decide.label_decision import Cuts
 from automl_nn.decide.utilities import Counts, metrics
 from automl_nn.errors import DecisionError, did_you_mean
 from automl_nn.estimator.base import AutoML
@@ -49,6 +50,7 @@ class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
         roles: Roles of columns that should not be found by themselves; columns without names are `x0`, `x1`, ...
         val_share: Share of the rows that choose between trials.
         n_workers: Processes that train. With one, and no time-out, the result depends on `random_state` alone.
+        with_references: Whether a linear model and untuned boosting are fitted, too, and may join the ensemble.
         storage: Database that keeps the study. Fitting on the same data again goes on with the study up to `n_trials`;
             other data need another `study_name`. Unless given, a temporary one. scikit-learn prints parameters: give a
             password as part of a `sqlalchemy.URL`, which hides it.
@@ -86,6 +88,7 @@ class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
         roles: Mapping[str, Role] | None = None,
         val_share: float = VAL_SHARE,
         n_workers: int = 1,
+        with_references: bool = False,
         storage: str | URL | None = None,
         study_name: str = "study",
         random_state: int | RandomState | None = None,
@@ -98,6 +101,7 @@ class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
             roles=roles,
             val_share=val_share,
             n_workers=n_workers,
+            with_references=with_references,
             storage=storage,
             study_name=study_name,
             random_state=random_state,
@@ -159,17 +163,22 @@ class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
 
     def _decided(self, study: Study) -> Decision:
         if self.decision is None:
-            return most_probable(study)
+            return most_probable(study, with_references=self.with_references)
         goals = [field.name for field in fields(Goal)]
         for name in self.decision:
             if name not in goals:
                 raise DecisionError(f"Unknown goal {name!r}. {did_you_mean(name, goals)}")
-        return study.decide(**self.decision)
+        return study.decide(**self.decision, with_references=self.with_references)
 
 
-def most_probable(study: Study) -> Decision:
-    """Calibrated outputs, and the class or the labels that are more probable than not."""
-    output, y = study.validation()
+def most_probable(study: Study, *, with_references: bool = False) -> Decision:
+    """Calibrated outputs, and the class or the labels that are more probable than not.
+
+    Args:
+        study: The study.
+        with_references: Whether the references may join the ensemble.
+    """
+    output, y = study.validation(with_references=with_references)
     if study.task.family == "classes":
         return decide(study.task, output, y, goal=Goal("accuracy"))
     calibration = fit_calibration(output, y, family="labels")

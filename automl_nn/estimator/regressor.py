@@ -8,6 +8,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from automl_nn.decide.decision import Decision
 from automl_nn.estimator.base import AutoML
 from automl_nn.estimator.given import checked_quantities
 from automl_nn.study import Study
@@ -29,6 +30,7 @@ class AutoMLRegressor(RegressorMixin, AutoML):  # type: ignore[misc]
         roles: As for `AutoMLClassifier`.
         val_share: Share of the rows that choose between trials.
         n_workers: As for `AutoMLClassifier`.
+        with_references: As for `AutoMLClassifier`.
         storage: As for `AutoMLClassifier`.
         study_name: Name of the study in the storage.
         random_state: Seed of everything random; as an integer it is the `seed` of `Study`.
@@ -71,9 +73,11 @@ class AutoMLRegressor(RegressorMixin, AutoML):  # type: ignore[misc]
             ValueError: Data, target, settings or budget cannot be used.
             NoTrialError: Every trial failed.
         """
-        return self._tune(
-            self._given(X, y, checked_quantities(y), groups, sample_weight), "regression", None, Study.decide
-        )
+        given = self._given(X, y, checked_quantities(y), groups, sample_weight)
+        return self._tune(given, "regression", None, self._decided)
+
+    def _decided(self, study: Study) -> Decision:
+        return study.decide(with_references=self.with_references)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Values in the target's unit, `(n,)` or `(n, n_targets)`.

@@ -1,8 +1,8 @@
-"""One trial's training: a config becomes a network, the network learns, the best epoch is kept."""
+"""The training of trials that share a stack: configs become networks, the networks learn, best epochs are kept."""
 
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, final
 
 import numpy as np
@@ -10,177 +10,210 @@ import torch
 
 from automl_nn.errors import DivergedError
 from automl_nn.model.build import build
-from automl_nn.model.encoders import ENCODERS, Encoder
+from automl_nn.model.network import Network, joined
+from automl_nn.search.encodings import Encoded, Encodings
 from automl_nn.search.memory import PeakMemory
-from automl_nn.search.problem import Problem
 from automl_nn.search.records import EpochRow, Outcome, SpikeRow
 from automl_nn.space.options import Config
-from automl_nn.train.batches import Rows
-from automl_nn.train.loop import Epoch, fit
-from automl_nn.train.stack_loss import StackLoss, Targets
-from automl_nn.train.stop import Best, until_stale, within
-from automl_nn.train.trained import Trained
+from automl_nn.task.base import Task
+from automl_nn.train.loop import Epoch, Training, stack_loss
+from automl_nn.train.stability import Spike
+from automl_nn.train.stack_loss import Targets
+from automl_nn.train.stop import Best, Patience
+from automl_nn.train.trained import Trained, several_to_bytes
 
 
 @final
-class Encodings:
-    """A problem's rows as networks read them, encoded once for each encoder config.
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What an epoch did to one of the trials.
 
     Args:
-        problem: What is given.
+        trial: Place of its config.
+        row: The epoch.
+        best: Its best score so far.
+        failure: Why its training broke down; None if it did not.
+        is_stale: Whether its patience has ended.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self._known: dict[str, tuple[Encoder, Rows, Rows]] = {}
-
-    def of(self, config: Mapping[str, Any]) -> tuple[Encoder, Rows, Rows]:
-        """The fitted encoder, the rows that train and the rows that choose."""
-        key = json.dumps(config, sort_keys=True)
-        if key not in self._known:
-            self._known[key] = self._encode(config)
-        return self._known[key]
-
-    def _encode(self, config: Mapping[str, Any]) -> tuple[Encoder, Rows, Rows]:
-        table, split = self.problem.table, self.problem.split
-        encoder = ENCODERS.make(config, table=table.take(split.train))
-        return encoder, self._rows(encoder, split.train), self._rows(encoder, split.val)
-
-    def _rows(self, encoder: Encoder, rows: Any) -> Rows:
-        weight = self.problem.weight
-        return Rows(
-            inputs=encoder.transform(self.problem.table.take(rows)),
-            y=torch.from_numpy(self.problem.y[rows]),
-            weight=None if weight is None else torch.from_numpy(weight[rows]),
-            ids=torch.from_numpy(np.asarray(rows, dtype=np.int64)),
-        )
+    trial: int
+    row: EpochRow
+    best: float
+    failure: str | None
+    is_stale: bool
 
 
 @final
 class Attempt:
-    """A network in training.
+    """Trials in training, in one stack, each with a network for each fold.
 
     Args:
         encodings: The rows.
-        config: A draw from the space.
-        seed: Seed of weights, order and dropout.
+        configs: Draws from the space, all of one bucket.
+        seeds: Seed of weights, order and dropout of each.
     """
 
-    def __init__(self, encodings: Encodings, config: Config, *, seed: int) -> None:
-        self._started, self._memory = time.monotonic(), PeakMemory()
-        self._task, self._config, self._seed = encodings.problem.task, config, seed
-        self._encoder, self._train, self._val = encodings.of(config["model"]["encoder"])
-        targets = Targets.of(self._train.y, self._train.weight, family=self._task.family)
-        self._share = targets.share(d_out=self._task.d_out, family=self._task.family)
-        self._network = build(
-            [config["model"]],
-            self._train.inputs,
-            n_numeric=self._encoder.n_numeric,
-            vocabularies=self._encoder.vocabularies,
-            d_out=self._task.d_out,
-            output_bias=self._prior() + self._loss(targets).shift,
-            seeds=[seed],
-        )
-        self._best = Best(self._network)
-        self._n_done, self._is_late = 0, False
+    def __init__(self, encodings: Encodings, configs: Sequence[Config], *, seeds: Sequence[int]) -> None:
+        self._since, self._memory = time.monotonic(), PeakMemory()
+        self._task, self._configs = encodings.problem.task, list(configs)
+        self._rows = encodings.of(configs[0]["model"]["encoder"])
+        by_fold = [[seed + fold for seed in seeds] for fold in range(len(self._rows))]
+        self._network = _network(self._rows, self._configs, task=self._task, seeds=by_fold)
+        self._seeds = [seed for own in by_fold for seed in own]
+        self.n_parameters = sum(parameter.numel() for parameter in self._network.parameters()) // len(configs)
+        self._seconds = np.zeros(len(configs))
+        self.plan_epochs(int(configs[0]["train"]["n_epochs"]))
 
-    def _loss(self, targets: Targets) -> StackLoss:
-        return StackLoss([self._config["train"]["loss"]], targets, family=self._task.family, d_out=self._task.d_out)
+    def plan_epochs(self, n_epochs: int) -> None:
+        """Let the schedules end with this epoch; to be called before the first one."""
+        self._training = self._new_training(self._network, n_epochs)
+        self._best = Best(self._training)
+        self._patience = Patience([int(config["train"]["patience"]) for config in self._configs])
 
-    def _prior(self) -> torch.Tensor:
-        return torch.from_numpy(self._task.prior_output(self._train.y.numpy())).float()
+    def _new_training(self, network: Network, n_epochs: int) -> Training:
+        configs = [{**config["train"], "n_epochs": n_epochs} for config in self._configs]
+        return Training(network, [encoded.fold for encoded in self._rows], configs, task=self._task, seeds=self._seeds)
 
-    @property
-    def n_parameters(self) -> int:
-        """Trained numbers of the network."""
-        return sum(parameter.numel() for parameter in self._network.parameters())
+    def pace(self, seconds: float) -> float:
+        """Seconds that an epoch takes, measured for about so many seconds; no network is changed by it."""
+        network = self._network.select(range(self._network.k))
+        return self._new_training(network, self._training.n_epochs).pace(seconds)
 
-    def epochs(self, *, seconds: float) -> Iterator[EpochRow]:
-        """Train, one epoch at a time.
+    def epochs(self, *, seconds: float) -> Iterator[list[Progress]]:
+        """Train, one epoch at a time: what it did to each trial that is still trained.
 
         Args:
             seconds: The epoch that is under way after so many is the last one, and is cut short.
-
-        Raises:
-            DivergedError: The network stopped being finite; its last epoch has been yielded.
         """
-        train = self._config["train"]
-        rows, seeds = (self._train, self._val), [self._seed]
-        epochs = fit(self._network, *rows, [train], task=self._task, seeds=seeds, seconds=seconds)
-        for epoch in until_stale(within(epochs, seconds), train["patience"]):
+        for epoch in self._training.epochs(seconds=seconds):
             self._best.update(epoch)
-            self._n_done += 1
-            self._is_late = time.monotonic() - self._started >= seconds
-            yield _row(epoch, self._task.metric)
-            if 0 in epoch.failures:
-                raise DivergedError(epoch.failures[0])
+            self._share_time(epoch)
+            stale = self._patience.stale(epoch)
+            yield [self._progress(epoch, place, is_stale=place in stale) for place in range(len(epoch.candidates))]
 
-    @property
-    def score(self) -> float:
-        """The best epoch's score."""
-        return float(self._best.score[0])
+    def _share_time(self, epoch: Epoch) -> None:
+        """What has passed since the last time, in equal parts to the trials that it was spent on."""
+        trials, before = list(epoch.candidates), self._since
+        self._since = time.monotonic()
+        self._seconds[trials] += (self._since - before) / len(trials)
 
-    def outcome(self, state: Literal["complete", "pruned"]) -> Outcome:
-        """What is kept of the trial: its best epoch's score, outputs and network.
+    def _progress(self, epoch: Epoch, place: int, *, is_stale: bool) -> Progress:
+        trial = epoch.candidates[place]
+        row = _row(epoch, place, metric=self._task.metric)
+        return Progress(trial, row, float(self._best.score[trial]), epoch.failures.get(place), is_stale)
+
+    def keep(self, trials: Sequence[int]) -> None:
+        """Go on with these trials only, of those that are still trained."""
+        self._training.keep([place for place, trial in enumerate(self._training.candidates) if trial in trials])
+
+    def seconds(self, trial: int) -> float:
+        """A trial's share of the time so far."""
+        return float(self._seconds[trial])
+
+    def outcome(self, trial: int, state: Literal["complete", "pruned"], *, stopped: str | None) -> Outcome:
+        """What is kept of a trial: its best epoch's score, outputs and networks.
+
+        Args:
+            trial: Place of its config.
+            state: How it ended.
+            stopped: Why it ended before its last epoch; None if it did not.
 
         Raises:
             DivergedError: No epoch had a score.
         """
-        if not np.isfinite(self.score):
+        if not np.isfinite(self._best.score[trial]):
             raise DivergedError(
                 f"No epoch had a finite {self._task.metric}: the rows that choose may lack a class, or the target is "
                 "too large for the loss."
             )
         return Outcome(
             state=state,
-            score=self.score,
-            best_epoch=int(self._best.epoch[0]),
-            stopped=self._stopped(state),
-            seconds=time.monotonic() - self._started,
+            score=float(self._best.score[trial]),
+            best_epoch=int(self._best.epoch[trial]),
+            stopped=stopped,
+            seconds=self.seconds(trial),
             n_parameters=self.n_parameters,
             peak_memory_mb=self._memory.mb,
-            output=None if self._best.output is None else np.asarray(self._best.output[0]),
-            payload=self.trained().to_bytes(),
+            output=self._best.output[trial],
+            payload=several_to_bytes(self.trained(trial)),
         )
 
-    def _stopped(self, state: str) -> str | None:
-        """Why training ended before its last epoch; None if it did not."""
-        if state == "pruned":
-            return "pruned"
-        if self._n_done >= self._config["train"]["n_epochs"]:
-            return None
-        return "timeout" if self._is_late else "patience"
-
-    def trained(self) -> Trained:
-        """The network at its best epoch."""
-        self._best.restore()
-        return Trained(
-            model=self._config["model"],
-            loss=self._config["train"]["loss"],
-            family=self._task.family,
-            share=tuple(self._share.tolist()),
-            encoder=self._encoder,
-            state=self._network.network_state(0),
-        )
+    def trained(self, trial: int) -> list[Trained]:
+        """The networks of a trial at its best epoch, one of each fold."""
+        config = self._configs[trial]
+        return [
+            Trained(
+                model=config["model"],
+                loss=config["train"]["loss"],
+                family=self._task.family,
+                share=_share(encoded, self._task),
+                encoder=encoded.encoder,
+                state=state,
+            )
+            for encoded, state in zip(self._rows, self._best.states[trial], strict=True)
+        ]
 
 
-def _row(epoch: Epoch, metric: str) -> EpochRow:
-    """The epoch of a stack of one, as the store keeps it."""
-    metrics = {part: {name: float(score[0]) for name, score in scores.items()} for part, scores in epoch.scores.items()}
+def _share(rows: Encoded, task: Task) -> tuple[float, ...]:
+    """Share of positives, or of each class, among the rows that train."""
+    targets = Targets.of(rows.fold.train.y, rows.fold.train.weight, family=task.family)
+    return tuple(targets.share(d_out=task.d_out, family=task.family).tolist())
+
+
+def _network(
+    rows: Sequence[Encoded], configs: Sequence[Config], *, task: Task, seeds: Sequence[Sequence[int]]
+) -> Network:
+    """The networks of all trials, fold by fold; those of a fold start from its own training rows."""
+    stacks = [stack_of(own, configs, task=task, seeds=own_seeds) for own, own_seeds in zip(rows, seeds, strict=True)]
+    return stacks[0] if len(stacks) == 1 else joined(stacks)
+
+
+def stack_of(rows: Encoded, configs: Sequence[Config], *, task: Task, seeds: Sequence[int]) -> Network:
+    """Untrained networks that start from the training rows of one fold.
+
+    Args:
+        rows: The fold.
+        configs: A draw from the space for each network, all of one bucket.
+        task: What is asked.
+        seeds: A seed for each network.
+    """
+    train = rows.fold.train
+    shift = stack_loss(train, [config["train"] for config in configs], task=task).shift
+    return build(
+        [config["model"] for config in configs],
+        train.inputs,
+        n_numeric=rows.encoder.n_numeric,
+        vocabularies=rows.encoder.vocabularies,
+        d_out=task.d_out,
+        output_bias=torch.from_numpy(task.prior_output(train.y.numpy())).float() + shift,
+        seeds=seeds,
+    )
+
+
+def _row(epoch: Epoch, place: int, *, metric: str) -> EpochRow:
+    """The epoch of one candidate, as the store keeps it; the time is its share of the stack's."""
+    metrics: dict[str, Any] = {
+        part: {name: float(score[place]) for name, score in scores.items()} for part, scores in epoch.scores.items()
+    }
+    spikes = [spike for spike in epoch.spikes if spike.network == place]
     return EpochRow(
         number=epoch.number,
-        train_loss=float(epoch.train_loss[0]),
-        val_loss=float(epoch.val_loss[0]),
-        score=float(epoch.score[0]),
+        train_loss=float(epoch.train_loss[place]),
+        val_loss=float(epoch.val_loss[place]),
+        score=float(epoch.score[place]),
         train_score=metrics["train"][metric],
         metrics=metrics,
-        grad_norm_median=float(epoch.grad_norm_median[0]),
-        grad_norm_p90=float(epoch.grad_norm_p90[0]),
-        grad_norm_max=float(epoch.grad_norm_max[0]),
-        clipped=float(epoch.clipped[0]),
-        skipped=int(epoch.skipped[0]),
-        learning_rate=float(epoch.learning_rate[0]),
-        seconds=epoch.seconds,
+        grad_norm_median=float(epoch.grad_norm_median[place]),
+        grad_norm_p90=float(epoch.grad_norm_p90[place]),
+        grad_norm_max=float(epoch.grad_norm_max[place]),
+        clipped=float(epoch.clipped[place]),
+        skipped=int(epoch.skipped[place]),
+        learning_rate=float(epoch.learning_rate[place]),
+        seconds=epoch.seconds / len(epoch.candidates),
         rows_per_second=epoch.rows_per_second,
-        spikes=[SpikeRow(s.step, s.kind, float(s.value), [int(i) for i in s.row_ids]) for s in epoch.spikes],
+        spikes=list({(s.step, s.kind): _spike(s) for s in reversed(spikes)}.values()),
     )
+
+
+def _spike(spike: Spike) -> SpikeRow:
+    return SpikeRow(spike.step, spike.kind, float(spike.value), [int(i) for i in spike.row_ids])

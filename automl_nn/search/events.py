@@ -56,4 +56,22 @@ class TrialEnded:
     n_trials: int | None
 
 
-Event = TrialStarted | EpochEnded | TrialEnded
+@final
+@dataclass(frozen=True, slots=True)
+class ReferenceEnded:
+    """A model to compare with was fitted, or not.
+
+    Args:
+        name: Which one, in words.
+        state: How it ended.
+        score: Its score on the rows that choose; None if there is none.
+        reason: Why it was skipped or failed, or that it left rows out.
+    """
+
+    name: str
+    state: Literal["complete", "skipped", "failed"]
+    score: float | None
+    reason: str | None
+
+
+Event = ReferenceEnded | TrialStarted | EpochEnded | TrialEnded

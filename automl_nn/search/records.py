@@ -17,8 +17,9 @@ from sqlalchemy import Connection, delete, select, update
 
 from automl_nn.search.arrays import put_prediction
 from automl_nn.search.claims import Claim, renew, was_ended, write
+from automl_nn.search.pruners import N_EPOCHS
 from automl_nn.search.schema import EpochTable, ModelTable, RunTable, SpikeTable, utc_now
-from automl_nn.search.storage import put_report, upsert
+from automl_nn.search.storage import put_report, put_user_attribute, upsert
 from automl_nn.search.trial_rows import TRIALS, VALUES
 
 LIBRARIES = ("automl_nn", "numpy", "optuna", "pandas", "scikit-learn", "torch")
@@ -102,6 +103,16 @@ def report(connection: Connection, claim: Claim, row: EpochRow) -> bool:
         values = {"run_id": claim.run_id, "epoch": row.number, **asdict(spike)}
         connection.execute(upsert(connection, SpikeTable.__table__, "run_id", "epoch", "step", "kind"), values)
     put_report(connection, claim.trial_id, step=row.number, value=row.score)
+    return True
+
+
+def begin(connection: Connection, claim: Claim, facts: Mapping[str, Any]) -> bool:
+    """Write what a trial is made of, and its number of epochs for pruners too; False if the claim is lost."""
+    if not write(connection, claim, **facts):
+        return False
+    n_epochs = facts["config"].get("train", {}).get(N_EPOCHS)
+    if n_epochs is not None:
+        put_user_attribute(connection, claim.trial_id, key=N_EPOCHS, value=n_epochs)
     return True
 
 

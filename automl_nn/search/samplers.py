@@ -1,18 +1,21 @@
-"""Samplers whose proposals depend on the study's seed, the trial's number and the finished trials, and on nothing else.
+"""Samplers whose proposals depend on the study's seed, the trial's number and the earlier trials, and on nothing else.
 
 A seeded Optuna sampler starts its random sequence anew in every process, so a resumed study repeats its first
-proposals. Here each trial gets a sampler of its own, seeded by study and number: a resumed study proposes what it would
-have proposed.
+proposals. Here each trial gets a sampler of its own, seeded by study and number, which sees the trials before its
+cohort as they are and those before it in its cohort as running: a resumed study proposes what it would have proposed,
+whatever of the cohort had ended when it was interrupted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, final
+import copy
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast, final
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from automl_nn.errors import SpaceError, did_you_mean
 from automl_nn.space.ranges import Value
@@ -40,6 +43,46 @@ def trial_seed(study_seed: int, number: int) -> int:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Trials that are drawn together, before the first of them ends.
+
+    Args:
+        first: Number of the first of them.
+        shared: By path, what the others take over from the first one, so that they can be trained in one stack.
+    """
+
+    first: int
+    shared: Mapping[str, Value]
+
+
+@final
+class _Before:
+    """A study as one of its trials may see it: of its own cohort, only what was proposed before it."""
+
+    def __init__(self, study: optuna.Study, *, number: int, cohort: Cohort) -> None:
+        self._study, self._number, self._first = study, number, cohort.first
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._study, name)
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        """What samplers ask of a study, in place of Optuna's method of this name."""
+        trials = self._study._get_trials(deepcopy=deepcopy, use_cache=use_cache)
+        seen = [self._as_drawn(trial) for trial in trials if trial.number <= self._number]
+        return seen if states is None else [trial for trial in seen if trial.state in states]
+
+    def _as_drawn(self, trial: FrozenTrial) -> FrozenTrial:
+        if trial.number < self._first or trial.state == TrialState.RUNNING:
+            return trial
+        drawn = copy.copy(trial)
+        drawn.state = TrialState.RUNNING
+        return drawn
+
+
+@final
 class SeededSampler(BaseSampler):
     """A sampler made anew for every trial from the study's seed and the trial's number.
 
@@ -47,15 +90,18 @@ class SeededSampler(BaseSampler):
         name: One of `SAMPLERS`.
         seed: The study's seed.
         first: Configs of the first trials by path; what they leave out is sampled.
+        cohort: What the trials are drawn together with; each trial is alone unless given.
 
     Raises:
         SpaceError: There is no such sampler.
     """
 
-    def __init__(self, name: str, *, seed: int, first: Sequence[Mapping[str, Value]] = ()) -> None:
+    def __init__(
+        self, name: str, *, seed: int, first: Sequence[Mapping[str, Value]] = (), cohort: Cohort | None = None
+    ) -> None:
         if name not in SAMPLERS:
             raise SpaceError(f"Unknown sampler {name!r}. {did_you_mean(name, SAMPLERS)}")
-        self._make, self._seed, self._first = SAMPLERS[name], seed, tuple(first)
+        self._make, self._seed, self._first, self._cohort = SAMPLERS[name], seed, tuple(first), cohort
         self._number, self._sampler = -1, self._make(0)
 
     def _of(self, trial: FrozenTrial) -> BaseSampler:
@@ -63,16 +109,31 @@ class SeededSampler(BaseSampler):
             self._number, self._sampler = trial.number, self._make(trial_seed(self._seed, trial.number))
         return self._sampler
 
+    def _is_first(self, trial: FrozenTrial) -> bool:
+        """Whether the whole config of this trial is given."""
+        return trial.number < len(self._first)
+
     def _given(self, trial: FrozenTrial) -> Mapping[str, Value]:
-        return self._first[trial.number] if trial.number < len(self._first) else {}
+        """What of a trial's config is not to be sampled, by path."""
+        if self._is_first(trial):
+            return self._first[trial.number]
+        return self._cohort.shared if self._cohort is not None and trial.number > self._cohort.first else {}
+
+    def _seen_by(self, trial: FrozenTrial, study: optuna.Study) -> optuna.Study:
+        cohort = self._cohort or Cohort(trial.number, {})
+        return cast(optuna.Study, _Before(study, number=trial.number, cohort=cohort))
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return {} if self._given(trial) else self._of(trial).infer_relative_search_space(study, trial)
+        if self._is_first(trial):
+            return {}
+        space = self._of(trial).infer_relative_search_space(self._seen_by(trial, study), trial)
+        given = self._given(trial)
+        return {name: distribution for name, distribution in space.items() if _lookup(given, name) is None}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        return self._of(trial).sample_relative(study, trial, search_space)
+        return self._of(trial).sample_relative(self._seen_by(trial, study), trial, search_space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -80,7 +141,8 @@ class SeededSampler(BaseSampler):
         value = _lookup(self._given(trial), param_name)
         if value is not None and param_distribution._contains(param_distribution.to_internal_repr(value)):
             return value
-        return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
+        seen = self._seen_by(trial, study)
+        return self._of(trial).sample_independent(seen, trial, param_name, param_distribution)
 
 
 def _lookup(config: Mapping[str, Value], name: str) -> Value | None:

@@ -200,6 +200,40 @@ class ModelTable(Base):
 
 
 @final
+class ReferenceTable(Base):
+    """A model that is no network, on the same rows: how it scored, its outputs for the rows that choose, and itself."""
+
+    __tablename__ = "automl_references"
+    study_id: Mapped[int] = _of_study(primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    score: Mapped[float | None]
+    metrics: Mapped[dict[str, Any] | None]
+    seconds: Mapped[float | None]
+    n_rows: Mapped[int | None]
+    n_parameters: Mapped[int | None] = mapped_column(BigInteger)
+    message: Mapped[str | None] = mapped_column(Text)
+    shape: Mapped[list[Any] | None]
+    output: Mapped[bytes | None]
+    payload: Mapped[bytes | None]
+
+
+@final
+class RefitTable(Base):
+    """A network of a run's config that was trained on all rows, and what it gives for the probe."""
+
+    __tablename__ = "automl_refits"
+    run_id: Mapped[int] = _of_run(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    seed: Mapped[int] = mapped_column(BigInteger)
+    n_epochs: Mapped[int]
+    seconds: Mapped[float]
+    shape: Mapped[list[Any]]
+    probe: Mapped[bytes]
+    payload: Mapped[bytes]
+
+
+@final
 class DecisionTable(Base):
     """Where the scores were cut, for which utility, and what that gives; `run_id` is empty for an ensemble."""
 

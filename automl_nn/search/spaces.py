@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from automl_nn.model.build import model_space
+from automl_nn.search.problem import Problem
 from automl_nn.search.pruners import PRUNERS
 from automl_nn.search.samplers import SAMPLERS
+from automl_nn.search.series_spaces import step_space
 from automl_nn.space.edit import fix, narrow
 from automl_nn.space.options import Space
-from automl_nn.space.ranges import Choice, Held, Value
+from automl_nn.space.ranges import Choice, Held, Integer, Value
 from automl_nn.task.base import Task
 from automl_nn.train.space import train_space
 
@@ -30,12 +32,29 @@ def default_space(task: Task, *, n_rows: int) -> Space:
         "search": {
             "sampler": Held(Choice(tuple(SAMPLERS))),
             "pruner": Held(Choice(tuple(PRUNERS))),
+            "cohort": Held(Integer(1, 64, default=8, valid=(1, 1024))),
         },
     }
 
 
+def space_for(problem: Problem) -> Space:
+    """All that may be searched for a problem.
+
+    Args:
+        problem: What is given.
+    """
+    space = default_space(problem.task, n_rows=len(problem.split.train))
+    if problem.steps is None:
+        return space
+    # one at a time: stacks of recurrent networks save no time
+    alone = {**space["search"], "cohort": Held(Integer(1, 64, default=1, valid=(1, 1024)))}
+    return {**space, **step_space(problem), "search": alone}
+
+
 def edit_space(space: Space, settings: Mapping[str, Any]) -> Space:
     """The space after settings by path: a plain value fixes a knob, a range or a table takes the knob's place.
+
+    Names of alternatives are settled first, wherever they stand.
 
     Args:
         space: The space to edit.
@@ -50,6 +69,6 @@ def edit_space(space: Space, settings: Mapping[str, Any]) -> Space:
         >>> defaults(edit_space(space, {"size": 64, "depth": Choice((3,))}))
         {'size': 64, 'depth': 3}
     """
-    for path, setting in settings.items():
+    for path, setting in sorted(settings.items(), key=lambda setting: not setting[0].endswith(".name")):
         space = fix(space, path, setting) if isinstance(setting, Value) else narrow(space, path, setting)
     return space

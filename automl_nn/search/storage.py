@@ -1,5 +1,6 @@
 """Optuna's storage, made safe for several workers, restarts of the server, and passwords."""
 
+import json
 from collections.abc import Container, Sequence
 from functools import lru_cache
 from typing import Any, cast, final
@@ -14,7 +15,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 
 from automl_nn.search.patience import PATIENCE_SECONDS, patient, patiently
-from automl_nn.search.trial_rows import PARAMS, REPORTS, TRIALS, parse_distribution, read_trial, read_trials
+from automl_nn.search.trial_rows import (
+    PARAMS,
+    REPORTS,
+    TRIALS,
+    USER_ATTRS,
+    parse_distribution,
+    read_trial,
+    read_trials,
+)
 from automl_nn.search.urls import complete, masked
 
 READING = {"sqlite_begin": "DEFERRED"}
@@ -174,6 +183,12 @@ def put_report(connection: Connection, trial_id: int, *, step: int, value: float
     stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
     values = {"trial_id": trial_id, "step": step, "intermediate_value": stored, "intermediate_value_type": kind}
     connection.execute(upsert(connection, REPORTS, "trial_id", "step"), values)
+
+
+def put_user_attribute(connection: Connection, trial_id: int, *, key: str, value: Any) -> None:
+    """Write a user attribute of a trial, as `optuna.Trial.set_user_attr` does."""
+    values = {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+    connection.execute(upsert(connection, USER_ATTRS, "trial_id", "key"), values)
 
 
 def upsert(connection: Connection, table: FromClause, *key: str, keep: bool = False) -> Any:

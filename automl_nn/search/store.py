@@ -1,7 +1,7 @@
 """The store: everything that is kept about studies, in one database beside Optuna's own tables."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, final
 
@@ -14,8 +14,9 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from automl_nn.data.findings import Finding
 from automl_nn.errors import StorageError
-from automl_nn.search import arrays, claims, frames, records, specs
+from automl_nn.search import arrays, claims, companions, frames, records, specs
 from automl_nn.search.claims import Claim, Worker
+from automl_nn.search.companions import ReferenceRow, RefitRow
 from automl_nn.search.opening import open_existing, open_storage, reason
 from automl_nn.search.patience import patiently
 from automl_nn.search.records import EpochRow, Outcome
@@ -164,7 +165,7 @@ class Store:
         """
         facts = {"config": dict(config), "seed": seed, "data_fingerprint": data_fingerprint}
         facts |= {"n_parameters": n_parameters, "versions": records.versions()}
-        return self._write_for(claim, lambda connection: claims.write(connection, claim, **facts))
+        return self._write_for(claim, lambda connection: records.begin(connection, claim, facts))
 
     def report(self, claim: Claim, row: EpochRow) -> bool:
         """Write an epoch and its score for Optuna's pruner, over an earlier epoch of the same number."""
@@ -206,6 +207,11 @@ class Store:
         """
         return self._read(lambda connection: arrays.prediction(connection, run_id, part=part))
 
+    def config(self, run_id: int) -> dict[str, Any]:
+        """The draw from the space that a run was begun with."""
+        found = select(RunTable.config).where(RunTable.id == run_id)
+        return dict(self._read(lambda connection: connection.execute(found).scalar_one()))
+
     def model(self, run_id: int) -> bytes:
         """The network of a run.
 
@@ -230,6 +236,30 @@ class Store:
     def keep_models(self, study_id: int, n: int) -> None:
         """Delete the networks of all but the `n` best runs of a study."""
         self._write(lambda connection: records.keep_models(connection, study_id, n))
+
+    def put_reference(self, study_id: int, row: ReferenceRow) -> None:
+        """Store a model to compare with, in place of an earlier one of its name."""
+        self._write(lambda connection: companions.put_reference(connection, study_id, row))
+
+    def references(self, study_id: int) -> pd.DataFrame:
+        """One row per reference: name, state, score, metrics, seconds, n_rows, n_parameters, message."""
+        return self._read(lambda connection: companions.references(connection, study_id))
+
+    def reference(self, study_id: int, name: str) -> tuple[npt.NDArray[np.float32], bytes]:
+        """A reference's outputs `(n_val, d_out)` for the rows that choose, and the model as bytes.
+
+        Raises:
+            StorageError: The study has no such reference.
+        """
+        return self._read(lambda connection: companions.reference(connection, study_id, name))
+
+    def put_refits(self, run_id: int, rows: Sequence[RefitRow]) -> None:
+        """Store the networks of a run that were trained on all rows, in place of earlier ones."""
+        self._write(lambda connection: companions.put_refits(connection, run_id, rows))
+
+    def refits(self, run_id: int) -> list[RefitRow]:
+        """The networks of a run that were trained on all rows; none if it was not trained again."""
+        return self._read(lambda connection: companions.refits(connection, run_id))
 
     def add_decision(
         self,

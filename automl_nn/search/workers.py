@@ -15,10 +15,12 @@ import psutil
 from joblib import cpu_count
 
 from automl_nn.search.events import Event
+from automl_nn.search.plan import Budget
 from automl_nn.search.problem import Problem
-from automl_nn.search.spaces import default_space, edit_space
+from automl_nn.search.sharing import Shelf, get, put, shared_folder
+from automl_nn.search.spaces import edit_space, space_for
 from automl_nn.search.store import Store
-from automl_nn.search.tune import Budget, Tuner
+from automl_nn.search.tune import Tuner
 from automl_nn.space.options import Space
 from automl_nn.train.device import threads
 
@@ -29,14 +31,17 @@ LEAST_SECONDS = 0.1
 """What a worker has left of a time-out that its start has used up: time for one epoch."""
 
 N_COPIES = 4
-"""How often a worker holds the data: as a table, encoded, and in passing."""
+"""How often the workers together hold the data: as a table, encoded in two ways, and in passing."""
+
+JOB = "job"
+"""Under which name the workers find what they work on."""
 
 
 def spare_workers(problem: Problem) -> int:
-    """Workers that this machine can carry: one for each core, as far as half of the free memory holds their data.
+    """Workers that this machine can carry: one for each core, as far as half of the free memory holds them.
 
     Args:
-        problem: What each of them will hold.
+        problem: What all of them will read.
 
     Example:
         >>> import pandas as pd
@@ -45,8 +50,8 @@ def spare_workers(problem: Problem) -> int:
         >>> spare_workers(problem) >= 1
         True
     """
-    need = WORKER_BYTES + N_COPIES * int(problem.table.frame.memory_usage(deep=True).sum())
-    return max(1, min(int(cpu_count()), int(psutil.virtual_memory().available) // 2 // need))
+    data = N_COPIES * int(problem.table.frame.memory_usage(deep=True).sum())
+    return max(1, min(int(cpu_count()), (int(psutil.virtual_memory().available) // 2 - data) // WORKER_BYTES))
 
 
 @final
@@ -71,12 +76,17 @@ class Job:
     @property
     def space(self) -> Space:
         """What is searched."""
-        n_rows = len(self.problem.split.train)
-        return edit_space(default_space(self.problem.task, n_rows=n_rows), self.settings)
+        return edit_space(space_for(self.problem), self.settings)
 
-    def events(self, budget: Budget) -> Generator[Event, None, None]:
-        """Work in this process until the budget is spent."""
-        tuner = Tuner(Store(self.url), self.name, problem=self.problem, space=self.space, seed=self.seed)
+    def events(self, budget: Budget, shelf: Shelf | None = None) -> Generator[Event, None, None]:
+        """Work in this process until the budget is spent.
+
+        Args:
+            budget: Shared by all workers.
+            shelf: Where several workers share what they read.
+        """
+        store = Store(self.url)
+        tuner = Tuner(store, self.name, problem=self.problem, space=self.space, seed=self.seed, shelf=shelf)
         with threads(1):
             yield from tuner.events(budget)
 
@@ -94,28 +104,31 @@ def work_together(job: Job, budget: Budget) -> Iterator[Event]:
     if budget.n_workers == 1:
         yield from job.events(budget)
         return
-    context = multiprocessing.get_context("spawn")
+    context, asked = multiprocessing.get_context("spawn"), time.time()
     channel: Any = context.Queue()
-    arguments = (job, budget, time.time(), channel)
-    processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(budget.n_workers)]
-    for process in processes:
-        process.start()
-    try:
-        yield from _listen(channel, processes)
-    finally:
+    with shared_folder() as folder:
+        put(job, folder / JOB)
+        arguments = (Shelf(folder, context.Lock()), budget, asked, channel)
+        processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(budget.n_workers)]
         for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(timeout=10)
+            process.start()
+        try:
+            yield from _listen(channel, processes)
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.join(timeout=10)
 
 
-def _work(job: Job, budget: Budget, asked: float, channel: Any) -> None:
+def _work(shelf: Shelf, budget: Budget, asked: float, channel: Any) -> None:
     """Work as one of several; the time-out began when the work was asked for, before this process had started."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told of Ctrl-C too, and ends this process by SIGTERM
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     timeout = budget.timeout and max(LEAST_SECONDS, budget.timeout - (time.time() - asked))
     parent = multiprocessing.parent_process()
-    with closing(job.events(replace(budget, timeout=timeout))) as events:
+    job: Job = get(shelf.folder / JOB)
+    with closing(job.events(replace(budget, timeout=timeout), shelf)) as events:
         for event in events:
             if parent is not None and not parent.is_alive():
                 channel.cancel_join_thread()  # nobody reads any more

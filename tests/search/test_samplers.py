@@ -3,7 +3,7 @@ import pytest
 
 from automl_nn.errors import SpaceError
 from automl_nn.search.portfolio import PORTFOLIO, first_trials
-from automl_nn.search.samplers import SAMPLERS, SeededSampler, trial_seed
+from automl_nn.search.samplers import SAMPLERS, Cohort, SeededSampler, trial_seed
 from automl_nn.search.spaces import default_space, edit_space
 from automl_nn.space.draw import defaults, flatten, suggest
 from automl_nn.task.tasks import Binary, Multiclass, Regression
@@ -37,6 +37,36 @@ def test_a_resumed_study_proposes_what_it_would_have_proposed(name):
         sampler = SeededSampler(name, seed=1)
         resumed = grow(optuna.load_study(storage=storage, study_name="s", sampler=sampler), n_trials)
     assert resumed == at_once
+
+
+def ask(study):
+    trial = study.ask()
+    return trial, {"x": trial.suggest_float("x", 0, 1), "n": trial.suggest_int("n", 1, 9)}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_proposals_of_a_cohort_do_not_depend_on_which_of_it_has_ended(name):
+    proposals = []
+    for n_told in (0, 1, 2):
+        study = optuna.create_study(direction="maximize", sampler=SeededSampler(name, seed=1))
+        grow(study, 12)
+        study.sampler = SeededSampler(name, seed=1, cohort=Cohort(12, {}))
+        begun = [ask(study) for _ in range(2)]
+        for trial, _ in begun[:n_told]:
+            study.tell(trial, 10.0)  # the best by far: a sampler that knew it would stay near
+        study.sampler = SeededSampler(name, seed=1, cohort=Cohort(12, {}))
+        proposals.append([params for _, params in begun] + [ask(study)[1] for _ in range(2)])
+    assert proposals[0] == proposals[1] == proposals[2]
+    assert len({params["x"] for params in proposals[0]}) == 4
+
+
+def test_what_a_cohort_shares_is_taken_over_from_its_first_trial():
+    study = optuna.create_study(direction="maximize", sampler=SeededSampler("tpe", seed=1))
+    grow(study, 12)
+    study.sampler = SeededSampler("tpe", seed=1, cohort=Cohort(12, {"n": 9}))
+    first, *others = [ask(study)[1] for _ in range(4)]
+    assert [params["n"] for params in others] == [9, 9, 9]
+    assert len({params["x"] for params in (first, *others)}) == 4
 
 
 def test_proposals_differ_between_trials_and_seeds():

@@ -6,7 +6,9 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from automl_nn.errors import BudgetError
 from automl_nn.search.events import EpochEnded, TrialEnded, TrialStarted
-from automl_nn.search.tune import MAX_FAILURES, N_MODELS, Budget, Clock
+from automl_nn.search.ledger import N_MODELS
+from automl_nn.search.plan import Budget, Clock
+from automl_nn.search.tune import MAX_FAILURES
 from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 4, "model.backbone.d_block": 16, "model.backbone.n_blocks": 1}
@@ -16,7 +18,7 @@ DIVERGE = QUICK | {"train.optimizer.name": "sgd", "train.optimizer.lr": 100.0, "
 
 def events_of(settings, *, frame=CANCER, **budget):
     study = Study(frame, "target", settings=settings)
-    return study, list(study.events(**budget))
+    return study, list(study.events(**budget, references=False))
 
 
 def test_events_tell_the_story_of_each_trial():
@@ -58,7 +60,7 @@ def test_bad_trials_are_pruned():
 
 def test_no_pruner_prunes_nothing():
     study, _ = events_of(QUICK | {"search.pruner": "none"}, n_trials=12)
-    assert set(study.leaderboard()["state"]) == {"complete"}
+    assert "pruned" not in set(study.leaderboard()["state"])
 
 
 def test_a_failed_trial_is_data_and_the_study_goes_on(monkeypatch):
@@ -67,7 +69,7 @@ def test_a_failed_trial_is_data_and_the_study_goes_on(monkeypatch):
     real = attempt.build
 
     def sometimes(configs, *args, seeds, **kwargs):
-        if seeds[0] % 2:
+        if any(seed % 2 for seed in seeds):
             raise MemoryError("no memory for this one")
         return real(configs, *args, seeds=seeds, **kwargs)
 
@@ -84,7 +86,8 @@ def test_a_failed_trial_is_data_and_the_study_goes_on(monkeypatch):
 
 
 def test_a_study_of_failures_alone_ends_early():
-    study = Study(load_diabetes(as_frame=True).frame, "target", settings=DIVERGE)
+    settings = DIVERGE | {"model.backbone.name": "mlp", "train.schedule.name": "constant", "train.loss.name": "mse"}
+    study = Study(load_diabetes(as_frame=True).frame, "target", settings=settings | {"search.cohort": 1})
     events = study.events(timeout=120)
     with pytest.raises(Exception, match="Every trial"):
         list(events)
@@ -113,8 +116,6 @@ def test_a_clock_without_a_timeout_is_never_over():
 
 
 def test_a_trial_that_begins_in_the_last_moment_is_trained_for_an_epoch():
-    study, _ = events_of(QUICK, timeout=1e-9)
-    assert len(study.leaderboard()) == 0
     study, _ = events_of(QUICK, timeout=0.05)
     assert set(study.leaderboard()["state"]) == {"complete"}
 

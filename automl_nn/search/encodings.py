@@ -1,0 +1,83 @@
+"""A problem's rows as networks read them."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from automl_nn.data.split import Split
+from automl_nn.model.encoders import ENCODERS, Encoder
+from automl_nn.search.problem import Problem
+from automl_nn.search.sharing import Shelf
+from automl_nn.train.batches import Fold, Rows
+
+
+@final
+@dataclass(frozen=True)
+class Encoded:
+    """The rows of one fold, and the encoder that read them.
+
+    Args:
+        encoder: Fitted on the rows that train.
+        fold: The rows that train and the rows that choose.
+    """
+
+    encoder: Encoder
+    fold: Fold
+
+
+@final
+class Encodings:
+    """A problem's rows as networks read them, encoded once for each encoder config.
+
+    Args:
+        problem: What is given.
+        shelf: Where several processes share them; each process has its own unless given.
+    """
+
+    def __init__(self, problem: Problem, shelf: Shelf | None = None) -> None:
+        self.problem, self._shelf = problem, shelf
+        self._known: dict[str, list[Encoded]] = {}
+
+    def of(self, config: Mapping[str, Any]) -> list[Encoded]:
+        """The rows of each fold.
+
+        Args:
+            config: The encoder's config.
+        """
+        key = json.dumps(config, sort_keys=True)
+        if key not in self._known:
+            name = hashlib.sha256(key.encode()).hexdigest()
+            self._known[key] = self._shelf.of(name, lambda: self._all(config)) if self._shelf else self._all(config)
+        return self._known[key]
+
+    def _all(self, config: Mapping[str, Any]) -> list[Encoded]:
+        return [self._encode(encoder, fold) for encoder, fold in self._encoders(config)]
+
+    def _encoders(self, config: Mapping[str, Any]) -> Iterator[tuple[Encoder, Split]]:
+        """The encoder of each fold.
+
+        All have the same columns and levels, since their networks stand in one stack; scales and ranks, which could
+        tell a network of the rows that choose, come from its own training rows.
+        """
+        problem = self.problem
+        encoder = ENCODERS.make(config, table=problem.table.take(problem.split.train))
+        for fold in problem.folds:
+            yield encoder.scaled_by(problem.table.take(fold.train)) if problem.split.folds else encoder, fold
+
+    def _encode(self, encoder: Encoder, split: Split) -> Encoded:
+        return Encoded(encoder, Fold(self._rows(encoder, split.train), self._rows(encoder, split.val)))
+
+    def _rows(self, encoder: Encoder, rows: NDArray[np.int64]) -> Rows:
+        weight = self.problem.weight
+        return Rows(
+            inputs=self.problem.inputs(encoder, rows),
+            y=torch.from_numpy(self.problem.y[rows]),
+            weight=None if weight is None else torch.from_numpy(weight[rows]),
+            ids=torch.from_numpy(np.asarray(rows, dtype=np.int64)),
+        )

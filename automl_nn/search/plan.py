@@ -1,0 +1,138 @@
+"""What a search decides from its budget: how many trials are drawn together, and how many epochs they are given."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import final
+
+from automl_nn.errors import BudgetError
+
+STACK_SHARE = 1 / 3
+"""No stack is given more of all the time: a search of any length sees several configs trained to their end."""
+
+COHORT_SHARE = 1 / 2
+"""A cohort that would take more of the time that is left is made smaller."""
+
+LEAST_SHARE = 1 / 5
+"""With less time left than this share of what a trial has taken so far, none is begun."""
+
+PROBE_SHARE = 0.005
+"""Share of the time left that a stack's pace is measured for."""
+
+RESERVE = 0.95
+"""Share of the time that is planned with; the rest is for what the measured pace does not hold."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a search may go on.
+
+    Args:
+        n_trials: Trials that the study shall have in total, earlier ones included; None for no limit.
+        timeout: Seconds from now; None for no limit.
+        n_workers: Processes that work on the study.
+
+    Raises:
+        BudgetError: A limit is not positive, or there is none.
+    """
+
+    n_trials: int | None
+    timeout: float | None
+    n_workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.n_trials is None and self.timeout is None:
+            raise BudgetError("A search needs a limit: give n_trials (in total), timeout (in seconds), or both.")
+        limits = {"n_trials": self.n_trials, "timeout": self.timeout, "n_workers": self.n_workers}
+        for name, limit in limits.items():
+            if limit is not None and not limit > 0:
+                raise BudgetError(f"{name} = {limit} is not possible: it must be greater than zero.")
+
+    def after(self, seconds: float) -> "Budget":
+        """What is left of it after so many seconds; a moment at least, which is time for one epoch."""
+        return self if self.timeout is None else replace(self, timeout=max(1e-3, self.timeout - seconds))
+
+
+@final
+class Clock:
+    """Counts down from a time-out; never over without one."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._end = float("inf") if timeout is None else time.monotonic() + timeout
+
+    @property
+    def left(self) -> float:
+        """Seconds left; a moment if none are, which is time for one epoch."""
+        return max(1e-3, self._end - time.monotonic())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return time.monotonic() >= self._end
+
+
+@final
+class Plan:
+    """The plan of one worker; the clock starts when it is made.
+
+    Where only a number of trials limits the search, nothing is measured, and the plan depends on the slots alone: the
+    first trial is a cohort of its own, the next `largest` are one, and so on.
+
+    Args:
+        budget: The limits.
+        largest: Most trials of a cohort.
+
+    Example:
+        >>> plan = Plan(Budget(n_trials=20, timeout=None), largest=8)
+        >>> [plan.cohort(slot) for slot in (0, 1, 5, 9, 19)]
+        [range(0, 1), range(1, 9), range(1, 9), range(9, 17), range(17, 20)]
+        >>> plan.n_epochs(40, seconds_per_epoch=lambda _: 9.9)
+        40
+    """
+
+    def __init__(self, budget: Budget, *, largest: int) -> None:
+        self.budget, self.clock, self._largest = budget, Clock(budget.timeout), largest
+        self._seconds, self._n_ended = 0.0, 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether there is no time left for a trial that would be worth it."""
+        a_trial = self._seconds / self._n_ended if self._n_ended else 0.0
+        return self.clock.is_over or self.clock.left < LEAST_SHARE * a_trial
+
+    def cohort(self, slot: int) -> range:
+        """The slots whose trials are drawn together with the one in this slot."""
+        end = 2**31 - 1 if self.budget.n_trials is None else self.budget.n_trials
+        if slot == 0:
+            return range(1)
+        if self.budget.n_workers == 1 and self.budget.timeout is None:
+            first = 1 + (slot - 1) // self._largest * self._largest
+            return range(first, min(first + self._largest, end))
+        fair = -(-(end - slot) // self.budget.n_workers)
+        return range(slot, slot + max(1, min(self._largest, fair, self._affordable())))
+
+    def _affordable(self) -> int:
+        """Trials that fit into a cohort's share of the time, as far as it is known what a trial takes."""
+        if not self._n_ended:
+            return 1
+        wanted = COHORT_SHARE * self.clock.left * self._n_ended / max(self._seconds, 1e-9)
+        return self._largest if wanted >= self._largest else int(wanted)
+
+    def note(self, seconds: float) -> None:
+        """Note that a trial has ended, and its share of the time."""
+        self._seconds, self._n_ended = self._seconds + seconds, self._n_ended + 1
+
+    def n_epochs(self, wanted: int, *, seconds_per_epoch: Callable[[float], float]) -> int:
+        """Epochs of a stack, so that its schedules end within the time.
+
+        Args:
+            wanted: The epochs that its configs ask for.
+            seconds_per_epoch: Measures what an epoch of the whole stack takes, within so many seconds.
+        """
+        timeout = self.budget.timeout
+        if timeout is None:
+            return wanted
+        pace = seconds_per_epoch(PROBE_SHARE * self.clock.left)
+        fitting = int(RESERVE * min(self.clock.left, STACK_SHARE * timeout) / max(pace, 1e-9))
+        return max(1, min(wanted, fitting))

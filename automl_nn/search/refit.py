@@ -1,0 +1,133 @@
+"""Refit: networks of a chosen config on all rows, those that chose it included, several seeds in one stack."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+
+from automl_nn.data.split import Split
+from automl_nn.data.table import Table
+from automl_nn.errors import BudgetError, DivergedError
+from automl_nn.search.attempt import stack_of
+from automl_nn.search.companions import RefitRow
+from automl_nn.search.encodings import Encodings
+from automl_nn.search.problem import N_PROBE, Problem
+from automl_nn.search.samplers import trial_seed
+from automl_nn.search.store import Store
+from automl_nn.space.options import Config
+from automl_nn.train.device import threads
+from automl_nn.train.loop import Epoch, Training
+from automl_nn.train.stack_loss import Targets
+from automl_nn.train.trained import Trained
+
+N_ALONE, N_TOGETHER = 4, 2
+"""Networks of each config, whose outputs are averaged: of a trial that predicts alone, and of those of an ensemble."""
+
+
+def refit(
+    problem: Problem, config: Config, *, n_epochs: int, n_seeds: int = N_ALONE, seed: int
+) -> tuple[list[Trained], list[int], float]:
+    """Train networks of one config on all rows.
+
+    They train as long as the trial did up to its best epoch, with its schedule: no row is left that could say when to
+    stop, or how good they are. What the trial's outputs have shown for unseen rows, and what was decided from it, is
+    the estimate for these networks, too.
+
+    Args:
+        problem: What is given.
+        config: The trial's config.
+        n_epochs: The trial's best epoch.
+        n_seeds: Networks to train, all in one stack.
+        seed: The trial's seed; the networks get seeds of their own from it.
+
+    Returns:
+        The networks that stayed finite, their seeds, and the seconds it took.
+
+    Raises:
+        BudgetError: There is no seed to train.
+        DivergedError: No network stayed finite.
+
+    Example:
+        >>> import pandas as pd
+        >>> from automl_nn.search.problem import pose
+        >>> from automl_nn.search.spaces import default_space
+        >>> from automl_nn.space.draw import defaults
+        >>> problem = pose(pd.DataFrame({"x": range(60), "y": [0] * 30 + [1] * 30}), ["y"], roles={"x": "numeric"})
+        >>> config = defaults(default_space(problem.task, n_rows=48))
+        >>> networks, seeds, seconds = refit(problem, config, n_epochs=1, n_seeds=2, seed=0)
+        >>> len(networks), networks[0].output(problem.table).shape
+        (2, (60, 1))
+    """
+    if n_seeds < 1:
+        raise BudgetError(f"n_seeds = {n_seeds} is not possible: a refit trains at least one network.")
+    start, task = time.monotonic(), problem.task
+    (rows,) = Encodings(whole(problem)).of(config["model"]["encoder"])
+    seeds = [trial_seed(seed, position) for position in range(n_seeds)]
+    network = stack_of(rows, [config] * n_seeds, task=task, seeds=seeds)
+    training = Training(network, [rows.fold], [config["train"]] * n_seeds, task=task, seeds=seeds)
+    with threads(1):
+        epoch = _last(training, n_epochs)
+    targets = Targets.of(rows.fold.train.y, rows.fold.train.weight, family=task.family)
+    share = tuple(targets.share(d_out=task.d_out, family=task.family).tolist())
+    finite = np.flatnonzero(epoch.alive).tolist()
+    if not finite:
+        raise DivergedError("Every network of the refit stopped being finite: predict with the networks of the search.")
+    networks = [
+        Trained(
+            model=config["model"],
+            loss=config["train"]["loss"],
+            family=task.family,
+            share=share,
+            encoder=rows.encoder,
+            state=training.network.network_state(i),
+        )
+        for i in finite
+    ]
+    return networks, [seeds[i] for i in finite], time.monotonic() - start
+
+
+def refit_trials(
+    store: Store, study_id: int, problem: Problem, numbers: Sequence[int], *, n_seeds: int | None = None
+) -> None:
+    """Refit trials of a study and store the networks in place of earlier ones.
+
+    Args:
+        store: Where the study is kept.
+        study_id: The study.
+        problem: What is given.
+        numbers: The trials.
+        n_seeds: Networks for each of them; 4 for a single one, 2 for several, unless given.
+
+    Raises:
+        DivergedError: No network of a trial stayed finite.
+    """
+    if n_seeds is None:
+        n_seeds = N_ALONE if len(numbers) == 1 else N_TOGETHER
+    trials = {trial["number"]: trial for trial in store.trials(study_id).to_dict("records")}
+    spec = store.spec(study_id)
+    probe = Table.from_schema(pd.DataFrame(spec["probe"]), spec["schema"])
+    starts = None if problem.steps is None else np.zeros(1, dtype=np.int64)
+    for trial in (trials[number] for number in numbers):
+        run_id, n_epochs = int(trial["run_id"]), int(trial["best_epoch"])
+        config = store.config(run_id)
+        networks, seeds, seconds = refit(problem, config, n_epochs=n_epochs, n_seeds=n_seeds, seed=int(trial["seed"]))
+        rows = [
+            RefitRow(seed, n_epochs, seconds, network.output(probe, starts=starts)[:N_PROBE], network.to_bytes())
+            for network, seed in zip(networks, seeds, strict=True)
+        ]
+        store.put_refits(run_id, rows)
+
+
+def _last(training: Training, n_epochs: int) -> Epoch:
+    """The epoch after which training ends."""
+    epochs: Sequence[Epoch] = list(islice(training.epochs(), n_epochs))
+    return epochs[-1]
+
+
+def whole(problem: Problem) -> Problem:
+    """The same problem with all rows among those that train; those that choose are among them."""
+    rows = np.union1d(problem.split.train, problem.split.val)
+    return replace(problem, split=Split(rows, problem.split.val))

@@ -23,6 +23,7 @@ from automl_nn.data.series import SeriesColumns, Steps
 from automl_nn.data.table import Table
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend
+from automl_nn.decide.event_decision import EventCuts
 from automl_nn.errors import ModelFileError
 from automl_nn.search.problem import N_PROBE
 from automl_nn.search.references.reference import Reference
@@ -104,9 +105,12 @@ class Predictor:
 
         Returns:
             Class names `(n,)`, None where the decision gives no answer; 0 or 1 for each label `(n, n_labels)`; or
-            values in the target's unit, `(n,)` or `(n, n_targets)`.
+            values in the target's unit, `(n,)` or `(n, n_targets)`. A decision on events names the steps of alarms
+            by the positive class.
         """
-        return self._actions(self.output(data))
+        frame = read_frame(data) if isinstance(data, str | Path) else as_frame(data)
+        output = self.output(frame)
+        return self._named(self._actions(output, frame))
 
     def predict_proba(self, data: Any) -> NDArray[np.float64]:
         """Calibrated probabilities, `(n, n_classes)` or `(n, n_labels)`.
@@ -127,7 +131,8 @@ class Predictor:
 
         Returns:
             `prediction`, or `prediction_<target>` where there are several; `proba_<class>` for classes and labels.
-            Where rows are steps, the columns of series and time stand before them.
+            Where rows are steps, the columns of series and time stand before them. A decision on events adds `event`:
+            the number of the alarm in its series, from 1, and 0 where there is none.
         """
         data = read_frame(data) if isinstance(data, str | Path) else as_frame(data)
         return self.frame_of(data, self.output(data))
@@ -139,18 +144,21 @@ class Predictor:
             data: The rows.
             output: What `output` returned for them.
         """
-        predictions = self._predictions(output)
+        predictions = self._predictions(output, data)
         if self.series is None:
             return predictions
         if self.series.per_step:
             return data[self.series.names].join(predictions)
         return pd.DataFrame({self.series.series: data[self.series.series].unique()}).join(predictions)
 
-    def _predictions(self, output: NDArray[np.float64]) -> pd.DataFrame:
-        actions = self._actions(output)
-        several = actions.ndim == 2
+    def _predictions(self, output: NDArray[np.float64], data: pd.DataFrame) -> pd.DataFrame:
+        actions = self._actions(output, data)
+        values = self._named(actions)
+        several = values.ndim == 2
         names = [f"prediction_{name}" for name in self.task.targets] if several else ["prediction"]
-        frame = pd.DataFrame(actions if several else actions[:, None], columns=names)
+        frame = pd.DataFrame(values if several else values[:, None], columns=names)
+        if isinstance(self.decision, EventCuts):
+            frame["event"] = actions
         if not self.task.classes:
             return frame
         probability = self.decision.probability(output)
@@ -175,13 +183,24 @@ class Predictor:
                 "train again with the libraries that are installed now."
             )
 
-    def _actions(self, output: NDArray[np.float64]) -> NDArray[Any]:
-        actions = self.decision.apply(output)
+    def _actions(self, output: NDArray[np.float64], data: pd.DataFrame) -> NDArray[Any]:
+        """What the decision does with each row; one on events tells the number of the step's alarm in its series."""
+        if not isinstance(self.decision, EventCuts) or self.series is None:
+            return self.decision.apply(output)
+        steps = Steps.of(data, self.series)
+        numbers = np.empty(len(output), dtype=np.int64)
+        numbers[steps.order] = self.decision.find(output[steps.order], offsets=steps.offsets).numbers()
+        return numbers
+
+    def _named(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """Actions in the words of the task."""
+        if isinstance(self.decision, EventCuts):
+            actions = np.minimum(actions, 1)
         if self.task.kind == "regression":
             values = self.task.prediction(actions)
             return values[:, 0] if values.shape[1] == 1 else values
         if self.task.kind == "multilabel":
-            return actions
+            return actions.reshape(len(actions), -1)
         if self.decision.may_reject:
             return np.asarray(np.array([*self.task.classes, None], dtype=object)[actions])  # the last one, -1, is None
         return np.asarray(np.array(self.task.classes, dtype=_dtype_of(self.task.classes))[actions])

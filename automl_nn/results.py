@@ -13,10 +13,12 @@ from automl_nn.data.series import SeriesColumns
 from automl_nn.decide.decider import DAYS, Decider
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend
+from automl_nn.decide.event_decision import EventCuts
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.selection import Honest
 from automl_nn.decide.stored import Member, Stored
-from automl_nn.errors import StorageError
+from automl_nn.decide.stored_events import weigh_events
+from automl_nn.errors import DecisionError, StorageError
 from automl_nn.review.verdict import verdict
 from automl_nn.search.records import versions
 from automl_nn.search.store import Store
@@ -222,6 +224,37 @@ class Results:
         self.keep(decision, decider, trial=trial)
         return decision
 
+    def decide_events(
+        self,
+        goal: Goal | None = None,
+        *,
+        tolerance: int | None = None,
+        min_duration: int | None = None,
+        merge_gap: int | None = None,
+        cool_down: int = 0,
+        trial: int | None = None,
+        with_references: bool = False,
+    ) -> EventCuts:
+        """Choose when to alarm in series whose steps have labels; the decision is stored.
+
+        Args:
+            goal: What it is for, counted in events; F1 unless given.
+            tolerance: Steps on either side of an event that still count as it; half a usual event unless given.
+            min_duration: Least number of steps of an alarm; chosen unless given.
+            merge_gap: Largest number of steps between two alarms that are one; chosen unless given.
+            cool_down: Steps behind an alarm in which no other begins.
+            trial: One trial to decide for; the ensemble unless given.
+            with_references: Whether the references may join the ensemble.
+
+        Raises:
+            DecisionError: The rows are no steps of series, or they do not carry the decision.
+        """
+        decider = self.step_decider(trial, with_references=with_references)
+        spans: Any = {"min_duration": min_duration, "merge_gap": merge_gap, "cool_down": cool_down}
+        decision = weigh_events(decider, tolerance=tolerance, goal=goal, **spans)
+        self.keep(decision, decider, trial=trial)
+        return decision
+
     def decider(self, trial: int | None = None, *, with_references: bool = False) -> Decider:
         """The stored outputs to decide on: `decide` in two steps, `weigh` and then `keep`.
 
@@ -245,6 +278,23 @@ class Results:
             made_from=made_from,
             seed=self._seed,
         )
+
+    def step_decider(self, trial: int | None = None, *, with_references: bool = False) -> Decider:
+        """The stored outputs of labelled steps, to decide on events: `decide_events` in two steps.
+
+        Args:
+            trial: One trial; the ensemble unless given.
+            with_references: Whether the references may join the ensemble.
+
+        Raises:
+            DecisionError: The rows are no steps of series, or a whole series has one label.
+        """
+        if self._series is None or not self._series.per_step:
+            raise DecisionError(
+                f"The rows of {self.name!r} have no label for each step of a series, so there are no events: tune with "
+                "--per-step and --series-id first."
+            )
+        return self.decider(trial, with_references=with_references)
 
     def keep(self, decision: Decision, decider: Decider, *, trial: int | None = None) -> None:
         """Store a decision.
@@ -272,6 +322,12 @@ class Results:
 
         decider = self.decider(trial, with_references=with_references)
         return see(decision, decider.output, decider.y, task=self.task, groups=decider.groups)
+
+    @property
+    def step_seconds(self) -> float | None:
+        """Seconds between two steps of a series; None unless their times are dates."""
+        seconds = self._spec.get("step_seconds")
+        return None if seconds is None else float(seconds)
 
     @property
     def n_days(self) -> float | None:

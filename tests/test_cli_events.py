@@ -159,28 +159,3 @@ def test_neither_torch_nor_optuna_is_imported(scores):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "set()\n"
-
-
-@pytest.mark.slow
-def test_a_study_of_steps_decides_on_events_and_stores_that(own_folder, capsys):
-    from automl_nn.data.series import SeriesColumns
-    from automl_nn.study import Study
-
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(scale=0.3, size=(40, 100)), np.zeros((40, 100), dtype=int)
-    for row, at in enumerate(rng.integers(5, 95, size=40)):
-        x[row, at : at + 2], y[row, at : at + 2] = (3, -3), 1
-    series, t = np.indices(x.shape)
-    frame = pd.DataFrame({"s": series.ravel(), "t": t.ravel(), "x": x.ravel(), "y": y.ravel()})
-    quick = {"train.n_epochs": 2, "train.n_windows": 32, "model.backbone.d_block": 8, "model.backbone.length": 32}
-    Study(frame, "y", series=SeriesColumns("s", "t"), settings=quick, name="bounces").tune(n_trials=1)
-    capsys.readouterr()
-    assert main(["decide", "bounces", "--events", "--tolerance", "2", "--max-alarms", "30", "--periods", "1"]) == 0
-    assert "event_recall with at most 30 alarms" in capsys.readouterr().out
-    for words, part in (
-        (("-o", "m.nn"), "no model"),
-        (("--score", "p"), "columns of a study"),
-        (("--tolerance", "3m"), "--time"),
-    ):
-        assert main(["decide", "bounces", "--events", *words]) == 2
-        assert part in capsys.readouterr().err

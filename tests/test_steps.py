@@ -143,12 +143,26 @@ def test_the_shell_tunes_decides_and_predicts_steps(frame, capsys):
     capsys.readouterr()
 
 
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_probabilities_keep_the_base_rate_whatever_share_of_windows_holds_events(frame, share):
+    settings = QUICK | {"train.sampling.name": "events", "train.sampling.share": share}
+    study = Study(frame, "y", series=SeriesColumns("s", "t"), settings=settings)
+    study.tune(n_trials=1, references=False)
+    chosen = study.problem.steps.order[study.problem.split.val]
+    predicted = study.predictor().predict_proba(frame)[chosen, 1].mean()
+    assert predicted == pytest.approx(frame["y"].to_numpy()[chosen].mean(), rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda frame: frame.iloc[::-1], "not sorted"),
         (lambda frame: pd.concat([frame, frame]).sort_values(["s", "t"]), "two steps at t"),
         (lambda frame: frame.assign(x=np.nan), "Channel 'x' is missing at all"),
+        (lambda frame: frame.assign(t=frame["t"] * np.where(frame["s"] == 3, 60, 1)), "60 times as far apart"),
+        (lambda frame: frame.assign(t=frame["t"].where(frame["t"] != 7)), "'t' is missing in row 7"),
+        (lambda frame: frame.rename(columns={"s": "site"}), "no column 's'"),
+        (lambda frame: frame[frame["s"] == 3][:60].assign(y=0), "in every row"),
         (lambda frame: frame.assign(y=frame["y"] * (frame["s"] == 3)), "class 1"),
     ],
 )

@@ -9,7 +9,7 @@ from automl_nn.cli import main
 from automl_nn.data.series import SeriesColumns
 from automl_nn.errors import DataError, SplitError
 from automl_nn.estimator import SeriesClassifier, SeriesRegressor
-from automl_nn.model.backbones import WHOLE
+from automl_nn.model.backbones import WHOLE, Fitted
 from automl_nn.model.backbones.base import plain_parts
 from automl_nn.search.series import pose_steps
 from automl_nn.study import Study
@@ -61,9 +61,12 @@ def test_a_series_longer_than_any_window_is_refused():
 @pytest.mark.parametrize("name", list(WHOLE))
 def test_a_whole_window_has_one_output(name):
     knobs = {"inception": {"n_taps": 9, "n_blocks": 3}, "whole_tcn": {"n_blocks": 3}, "whole_lstm": {"n_layers": 1}}
+    knobs["minirocket"] = {"n_features": 840}
     net = WHOLE[name].make(d_in=2, d_block=8, length=16, parts=plain_parts(k=2, d_in=2), **knobs[name])
     for parameter in net.parameters():
         parameter.data.normal_()
+    if isinstance(net, Fitted):
+        net.fit(torch.randn(1, 64, 2), generators=[torch.Generator().manual_seed(seed) for seed in range(2)])
     output = net(torch.randn(1, 32, 2)).view(2, 2, 16, -1)
     assert torch.equal(output, output[:, :, :1].expand_as(output))
     assert not torch.equal(output[:, 0], output[:, 1])
@@ -113,3 +116,29 @@ def test_the_series_regressor_answers_in_the_unit_of_the_target():
     X = (level[:, None] + rng.normal(scale=20, size=(60, 40)))[:, None]
     regressor = SeriesRegressor(n_trials=1, settings={**QUICK, "train.n_epochs": 12}, random_state=0).fit(X, level)
     assert regressor.score(X, level) > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame[frame["s"] == "s0"], "in every row"),
+        (
+            lambda frame: pd.concat([frame] * 30).assign(s="long", t=lambda long: np.arange(len(long)), y="fast"),
+            "at most",
+        ),
+        (lambda frame: frame.assign(y=np.where(frame.index % 60 == 59, "odd", frame["y"])), "several values of 'y'"),
+    ],
+)
+def test_the_shell_refuses_what_cannot_be_learned_of_whole_series(frame, change, message, capsys):
+    change(frame).to_parquet("odd.parquet")
+    asked = ["--target", "y", "--series-id", "s", "--time", "t"]
+    assert main(["tune", "odd.parquet", *asked, "--n-trials", "1"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_fixed_convolutions_are_the_first_trial(frame):
+    study = Study(frame, "y", series=WHOLE_OF, settings={"train.n_epochs": 1})
+    study.tune(n_trials=1, references=False)
+    assert study.leaderboard()["model.backbone.name"].tolist() == ["minirocket"]

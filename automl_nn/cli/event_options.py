@@ -1,13 +1,14 @@
 """The options of `automl-nn decide --events`, and what they ask for."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, final
+from typing import Annotated, Any, final
 
 import typer
 
+from automl_nn.cli.asked import Asked
 from automl_nn.cli.parse import parse_seconds
 from automl_nn.errors import BudgetError, DecisionError
 
@@ -104,6 +105,29 @@ class Spans:
                 f"{option} {text!r} is a span of time: name the column of times by --time, or give a number of steps."
             )
         return math.ceil(seconds / step_seconds - 1e-9)
+
+
+def refuse_options(asked: Asked, others: Mapping[str, Any]) -> None:
+    """Refuse options that mean nothing where events are decided on.
+
+    Args:
+        asked: What the decision is for.
+        others: Further such options, by name; None where one is not given.
+
+    Raises:
+        DecisionError: One is given.
+    """
+    not_of_events = {
+        **others,
+        "--cost-matrix": asked.cost_matrix,
+        "--max-fpr": asked.max_fpr,
+        "--reject": asked.reject,
+        "--min-answered": asked.min_answered,
+        "--one-vs-rest": asked.one_vs_rest or None,
+    }
+    names = [name for name, value in not_of_events.items() if value is not None]
+    if names:
+        raise DecisionError(f"{' and '.join(names)} have no meaning for events: leave them out, or leave out --events.")
 
 
 def goals_of_events(texts: Iterable[str]) -> tuple[str, ...]:

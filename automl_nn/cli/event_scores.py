@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from automl_nn.cli.asked import Asked, Columns, Extras
-from automl_nn.cli.event_options import Spans
+from automl_nn.cli.event_options import Spans, refuse_options
 from automl_nn.errors import DataError, DecisionError
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 SECONDS = {"hour": 3600.0, "day": 86400.0, "week": 604800.0}
 """Length of the periods in which alarms are counted."""
-
-FEW_DRAWS, MANY_STEPS = 1, 1_000_000
-"""Random scores that are drawn beside the true ones where there are many steps; 5 otherwise."""
 
 
 def decide_event_file(file: Path, asked: Asked, *, columns: Columns, extras: Extras, spans: Spans) -> dict[str, Any]:
@@ -36,7 +33,7 @@ def decide_event_file(file: Path, asked: Asked, *, columns: Columns, extras: Ext
         InputError: The file or the goal cannot be used.
     """
     from automl_nn.decide.events import describe_events
-    from automl_nn.review.events import event_report
+    from automl_nn.review.events import beside_random, compared_events, event_report, in_time
 
     _check_options(asked, columns, extras)
     if spans.output is not None:
@@ -45,15 +42,13 @@ def decide_event_file(file: Path, asked: Asked, *, columns: Columns, extras: Ext
     goals = [series.goal(asked), *asked.others()]
     choices = [series.decide(goal, seed=extras.seed) for goal in goals]
     watched = series.watch(choices[0])
-    beside = series.beside(choices[0], seed=extras.seed)
+    beside = beside_random(watched, seed=extras.seed)
     report = {"scores": str(file), "goal": describe_events(goals[0]), **event_report(choices[0])}
-    report |= {"time": series.in_time(choices[0])} if series.step_seconds else {}
+    report |= {"time": in_time(choices[0], series.step_seconds)} if series.step_seconds else {}
     report |= {"against_random": beside.to_dict("records")}
     if len(goals) > 1:
-        report["compare"] = [
-            {"goal": describe_events(goal), **_row(event_report(choice))}
-            for goal, choice in zip(goals, choices, strict=True)
-        ]
+        names = map(describe_events, goals)
+        report["compare"] = compared_events(dict(zip(names, map(event_report, choices), strict=True)))
     if spans.output is not None:
         report["events"] = str(_write(watched, series.steps.columns.series or "series", spans.output))
     if extras.picture is not None:
@@ -64,31 +59,20 @@ def decide_event_file(file: Path, asked: Asked, *, columns: Columns, extras: Ext
     return report
 
 
-def _row(report: dict[str, Any]) -> dict[str, Any]:
-    names = ("threshold", "threshold_low", "min_duration", "merge_gap", "utility", "utility_interval", "rule")
-    found = ("precision", "recall", "f1", "found", "missed", "false_alarms")
-    return {name: report[name] for name in names} | {name: report["metrics"]["with_trigger"][name] for name in found}
-
-
 def _check_options(asked: Asked, columns: Columns, extras: Extras) -> None:
     if columns.score is None or columns.label is None:
         raise DecisionError("A file of scores needs --score COL and --label COL: name the columns.")
-    not_of_events = {
-        "--trial": extras.trial,
-        "--output": extras.output,
-        "--prevalence": extras.prevalence,
-        "--unlabelled": extras.unlabelled,
-        "--weight": columns.weight,
-        "--amount": columns.amount,
-        "--cost-matrix": asked.cost_matrix,
-        "--max-fpr": asked.max_fpr,
-        "--reject": asked.reject,
-        "--min-answered": asked.min_answered,
-        "--one-vs-rest": asked.one_vs_rest or None,
-    }
-    names = [name for name, value in not_of_events.items() if value is not None]
-    if names:
-        raise DecisionError(f"{' and '.join(names)} have no meaning for events: leave them out, or leave out --events.")
+    refuse_options(
+        asked,
+        {
+            "--trial": extras.trial,
+            "--output": extras.output,
+            "--prevalence": extras.prevalence,
+            "--unlabelled": extras.unlabelled,
+            "--weight": columns.weight,
+            "--amount": columns.amount,
+        },
+    )
     if extras.picture is not None:
         from automl_nn.review.seen import check_picture
 
@@ -164,26 +148,21 @@ class ScoredSeries:
         groups = None if scores.groups is None else _of_series(scores.groups[steps.order], steps, str(columns.group))
         return ScoredSeries(steps, scores.p[steps.order], scores.y[steps.order], times, groups, spans)
 
-    @cached_property
+    @property
     def offsets(self) -> Any:
         """First step of each series, and the number of all steps, (n_series + 1,)."""
-        import numpy as np
+        return self.steps.offsets
 
-        return np.append(self.steps.starts, len(self.p))
-
-    @cached_property
+    @property
     def step_seconds(self) -> float | None:
         """Usual distance between two steps of a series, in seconds; None if times are numbers, or not given."""
-        import numpy as np
-
-        if self.times is None or self.times.dtype.kind != "M":
-            return None
-        within = np.diff(self.steps.numbers) == 0
-        return float(np.median(np.diff(self.times)[within] / np.timedelta64(1, "s"))) if within.any() else None
+        return self.steps.seconds
 
     @cached_property
     def tolerance(self) -> int:
         """Steps on either side of an event that still count as it: as given, or half a usual event."""
+        from automl_nn.decide.stored_events import half_a_usual_event
+
         return half_a_usual_event(self.y, self.offsets) if self.spans.tolerance is None else self._steps("tolerance")
 
     def _steps(self, name: str) -> int:
@@ -198,18 +177,7 @@ class ScoredSeries:
         return asked_goal(asked, n_periods=self._periods(asked))
 
     def _periods(self, asked: Asked) -> float | None:
-        """Periods that all labelled steps span together."""
-        from automl_nn.cli.scores import check_period
-
-        number, period = asked.alarms
-        if number is None or asked.periods is not None:
-            return asked.periods
-        if not period:
-            raise DecisionError(f"--max-alarms {asked.max_alarms} needs a period: write {number:g}/day, or --periods.")
-        check_period(period)
-        if self.step_seconds is None:
-            raise DecisionError(f"Alarms in a {period} need times: name their column by --time, or give --periods.")
-        return float((self.y == self.y).sum() * self.step_seconds / SECONDS[period])
+        return count_periods(asked, n_steps=int((self.y == self.y).sum()), step_seconds=self.step_seconds)
 
     def decide(self, goal: "Goal", *, seed: int) -> "EventChoice":
         """When to alarm.
@@ -240,30 +208,6 @@ class ScoredSeries:
 
         return Watched.of(self.p, self.y, choice, offsets=self.offsets, names=self.steps.names, times=self.times)
 
-    def beside(self, choice: "EventChoice", *, seed: int) -> Any:
-        """What random scores would get, one row a metric."""
-        import numpy as np
-
-        from automl_nn.task.random_scores import against_random
-
-        return against_random(
-            self.y,
-            self.p,
-            find=lambda scores: choice.trigger.find(scores, offsets=self.offsets),
-            tolerance=choice.tolerance,
-            rng=np.random.default_rng(seed),
-            n_draws=FEW_DRAWS if len(self.p) > MANY_STEPS else 5,
-        )
-
-    def in_time(self, choice: "EventChoice") -> dict[str, float]:
-        """Figures per day and in seconds."""
-        seconds = float(self.step_seconds or 0.0)
-        return {
-            "step_seconds": seconds,
-            "false_alarms_per_day": choice.metrics["false_alarms_per_1000_steps"] * 86.4 / seconds,
-            "mean_delay_seconds": choice.metrics["mean_delay"] * seconds,
-        }
-
 
 def _of_series(groups: Any, steps: "Steps", name: str) -> Any:
     """The group of each series."""
@@ -271,6 +215,37 @@ def _of_series(groups: Any, steps: "Steps", name: str) -> Any:
     if (groups != first[steps.numbers]).any():
         raise DecisionError(f"A series has steps of more than one {name!r}: give groups that hold whole series.")
     return first
+
+
+def count_periods(asked: Asked, *, n_steps: int, step_seconds: float | None) -> float | None:
+    """Periods of `--max-alarms` that all labelled steps span together; None if no alarms are counted.
+
+    Args:
+        asked: What the decision is for.
+        n_steps: Number of labelled steps.
+        step_seconds: Seconds between two steps; None if they are not known.
+
+    Raises:
+        DecisionError: The period is not named or not known, or the steps have no times.
+
+    Example:
+        >>> count_periods(Asked(max_alarms="3/day"), n_steps=2880, step_seconds=60.0)
+        2.0
+    """
+    from automl_nn.cli.scores import check_period
+
+    number, period = asked.alarms
+    if number is None or asked.periods is not None:
+        return asked.periods
+    if not period:
+        raise DecisionError(f"--max-alarms {asked.max_alarms} needs a period: write {number:g}/day, or --periods.")
+    check_period(period)
+    if step_seconds is None:
+        raise DecisionError(
+            f"Alarms in a {period} need times: name a column of dates by --time (of a study: when it is tuned), or "
+            "give --periods."
+        )
+    return n_steps * step_seconds / SECONDS[period]
 
 
 def asked_goal(asked: Asked, *, n_periods: float | None) -> "Goal":
@@ -288,22 +263,3 @@ def asked_goal(asked: Asked, *, n_periods: float | None) -> "Goal":
 
     maximize = None if asked.maximize is None else event_goal(asked.maximize).maximize
     return Goal.unless_empty(**replace(asked, maximize=maximize).values(n_periods=n_periods)) or Goal("f1")
-
-
-def half_a_usual_event(y: Any, offsets: Any) -> int:
-    """A tolerance: half the median length of the events, in steps.
-
-    Args:
-        y: Labels in {0, 1}, NaN where unknown, (n_steps,).
-        offsets: First step of each series, and the number of all steps, (n_series + 1,).
-
-    Example:
-        >>> half_a_usual_event([0, 1, 1, 1, 1, 0], [0, 6])
-        2
-    """
-    import numpy as np
-
-    from automl_nn.task.events import Events
-
-    lengths = Events.of(y, offsets=offsets).length
-    return max(1, round(float(np.median(lengths)) / 2)) if len(lengths) else 0

@@ -1,6 +1,6 @@
 """Steps of series in a long table: which rows belong together, in which order, and how they are parted."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -68,6 +68,7 @@ class Steps:
         starts: Step at which each series begins.
         names: Name of each series.
         columns: The columns that told.
+        seconds: Usual distance between two steps of a series; None if times are numbers, or not given.
 
     Example:
         >>> frame = pd.DataFrame({"patient": ["a", "b", "a"], "minute": [0, 0, 1]})
@@ -80,6 +81,7 @@ class Steps:
     starts: Integers
     names: npt.NDArray[Any]
     columns: SeriesColumns
+    seconds: float | None = None
 
     @staticmethod
     def of(frame: pd.DataFrame, columns: SeriesColumns) -> "Steps":
@@ -91,19 +93,16 @@ class Steps:
         """
         for name in columns.names:
             _refuse_gaps(frame, name)
-        whole = pd.Series(np.zeros(len(frame), dtype=np.int64))
-        codes, names = pd.factorize(whole if columns.series is None else frame[columns.series])
-        order = np.argsort(codes, kind="stable").astype(np.int64)
+        codes, names = _numbered(frame, columns.series)
+        order = np.arange(len(codes)) if _ascends(codes) else np.argsort(codes, kind="stable").astype(np.int64)
         sizes = np.bincount(codes, minlength=len(names))
         starts = (np.cumsum(sizes) - sizes).astype(np.int64)
         steps = Steps(order, starts, np.asarray(names), columns)
-        if columns.time is not None:
-            steps._check_times(frame[columns.time])
-        return steps
+        return steps if columns.time is None else steps._timed(frame[columns.time])
 
     def sorted(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of the long table in the order of the steps; no copy if they are already."""
-        if bool((np.diff(self.order) == 1).all()):
+        if _ascends(self.order):
             return frame.reset_index(drop=True)
         return frame.iloc[self.order].reset_index(drop=True)
 
@@ -111,6 +110,11 @@ class Steps:
     def sizes(self) -> Integers:
         """Number of steps of each series."""
         return np.diff(self.starts, append=len(self.order))
+
+    @property
+    def offsets(self) -> Integers:
+        """First step of each series, and the number of all steps."""
+        return np.append(self.starts, len(self.order))
 
     @property
     def numbers(self) -> Integers:
@@ -125,7 +129,9 @@ class Steps:
     @property
     def places(self) -> Integers:
         """Number of each step in its series, from 0."""
-        return np.asarray(np.arange(len(self.order)) - np.repeat(self.starts, self.sizes))
+        places = np.arange(len(self.order))
+        places -= np.repeat(self.starts, self.sizes)
+        return places
 
     def stretches(self, rows: npt.ArrayLike) -> Integers:
         """Where stretches of neighbours begin among some steps, ascending.
@@ -146,15 +152,20 @@ class Steps:
         """A series' name as a plain value."""
         return self.names[number : number + 1].tolist()[0]
 
-    def _check_times(self, times: "pd.Series[Any]") -> None:
+    def _timed(self, times: "pd.Series[Any]") -> "Steps":
+        """The same steps with the distance between them, if their times are possible."""
         moments = convert(times, "numeric" if pd.api.types.is_numeric_dtype(times) else "datetime")
         ordered = moments.to_numpy()[self.order]
-        distance = np.diff(ordered).astype("float64")
+        between = np.diff(ordered)
+        distance = between.astype("float64")
         within = np.diff(self.numbers) == 0
         wrong = np.flatnonzero(within & ~(distance > 0))
         if len(wrong):
             raise DataError(self._disorder(str(times.name), ordered, int(wrong[0])))
         self._check_rates(distance, within, str(times.name))
+        if between.dtype.kind != "m" or not within.any():
+            return self
+        return replace(self, seconds=float(np.median(between[within] / np.timedelta64(1, "s"))))
 
     def _disorder(self, name: str, times: npt.NDArray[Any], step: int) -> str:
         series, first, second = self._name(self.numbers[step]), times[step], times[step + 1]
@@ -174,6 +185,18 @@ class Steps:
                 f"The steps of series {slow!r} are {rates.max() / rates.min():.3g} times as far apart as those of "
                 f"{fast!r}: bring all series to one rate, or leave {name!r} out so that steps are counted."
             )
+
+
+def _numbered(frame: pd.DataFrame, name: str | None) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The number of each row's series, in small integers, and the names of the series."""
+    if name is None:
+        return np.zeros(len(frame), dtype=np.int8), np.zeros(min(1, len(frame)), dtype=np.int64)
+    codes, names = pd.factorize(frame[name])
+    return codes.astype(np.int32), np.asarray(names)
+
+
+def _ascends(values: npt.NDArray[Any]) -> bool:
+    return bool((values[1:] >= values[:-1]).all())
 
 
 def _refuse_gaps(frame: pd.DataFrame, name: str) -> None:

@@ -57,6 +57,16 @@ class EventCuts(Decision):
         """What to know before trusting it."""
         return self.choice.warnings
 
+    @property
+    def of_probabilities(self) -> EventChoice:
+        """The choice with thresholds as calibrated probabilities, for whoever reads them."""
+        high, low = self.thresholds
+        lower, upper = (float(end) for end in expit(self.choice.interval))
+        plain = {**self.choice.metrics_of_threshold}
+        plain["threshold"] = float(expit(plain["threshold"]))
+        trigger = replace(self.choice.trigger, high=high, low=low)
+        return replace(self.choice, trigger=trigger, interval=(lower, upper), metrics_of_threshold=plain)
+
     def find(self, output: npt.ArrayLike, *, offsets: npt.ArrayLike | None = None) -> Events:
         """The alarms.
 

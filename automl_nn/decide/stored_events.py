@@ -9,14 +9,17 @@ from automl_nn.decide.decider import Decider
 from automl_nn.decide.event_decision import EventCuts, decide_events
 from automl_nn.decide.goal import Goal
 from automl_nn.errors import DecisionError
+from automl_nn.task.events import Events
 
 
-def weigh_events(decider: Decider, *, tolerance: int, goal: Goal | None = None, **given: Any) -> EventCuts:
+def weigh_events(
+    decider: Decider, *, tolerance: int | None = None, goal: Goal | None = None, **given: Any
+) -> EventCuts:
     """The best trigger for a goal, as `Decider.weigh` gives thresholds; it is not stored.
 
     Args:
         decider: Stored outputs of the steps that choose, series by series, with the series as groups.
-        tolerance: Steps on either side of an event that still count as it.
+        tolerance: Steps on either side of an event that still count as it; half a usual event unless given.
         goal: What it is for, counted in events; F1 unless given.
         given: What else `choose_events` takes.
 
@@ -36,10 +39,27 @@ def weigh_events(decider: Decider, *, tolerance: int, goal: Goal | None = None, 
             "Events need one label for each step of series: tune with --per-step and --series-id first."
         )
     offsets = offsets_of_groups(decider.groups)
+    if tolerance is None:
+        tolerance = half_a_usual_event(decider.y[:, 0], offsets)
     outputs = (decider.output, decider.y)
     return decide_events(
         decider.task, *outputs, tolerance=tolerance, offsets=offsets, goal=goal, seed=decider.seed, **given
     )
+
+
+def half_a_usual_event(y: npt.ArrayLike, offsets: npt.ArrayLike) -> int:
+    """A tolerance: half the median length of the events, in steps, 1 or more; 0 if there are none.
+
+    Args:
+        y: Labels in {0, 1}, NaN where unknown, (n_steps,).
+        offsets: First step of each series, and the number of all steps, (n_series + 1,).
+
+    Example:
+        >>> half_a_usual_event([0, 1, 1, 1, 1, 0], [0, 6])
+        2
+    """
+    lengths = Events.of(y, offsets=offsets).length
+    return max(1, round(float(np.median(lengths)) / 2)) if len(lengths) else 0
 
 
 def offsets_of_groups(groups: npt.ArrayLike) -> npt.NDArray[np.int64]:

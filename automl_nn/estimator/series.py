@@ -15,6 +15,8 @@ from sqlalchemy import URL
 from automl_nn.data.panel import SERIES, Panel
 from automl_nn.data.series import SeriesColumns
 from automl_nn.decide.decision import Decision
+from automl_nn.decide.events import event_goal
+from automl_nn.decide.goal import Goal
 from automl_nn.errors import DataError
 from automl_nn.estimator.base import as_seed, storage_for
 from automl_nn.estimator.classifier import most_probable
@@ -22,6 +24,9 @@ from automl_nn.estimator.given import GROUP, checked_labels, checked_quantities
 from automl_nn.predict import Predictor
 from automl_nn.search.problem import VAL_SHARE, Parting
 from automl_nn.study import Study
+
+SPANS = ("tolerance", "min_duration", "merge_gap", "cool_down")
+"""What of a decision on events is no goal."""
 
 LABEL = "__label__"
 """Column that carries the labels to the study."""
@@ -115,7 +120,8 @@ class StepClassifier(ClassifierMixin, AutoMLSeries):  # type: ignore[misc]
         metric: Score that compares trials, over steps; average precision for two classes unless given.
         settings: From knob path to a value, a range or a table: `{"model.backbone.name": "lstm"}`.
         decision: What `predict` is best for, as for `Study.decide`: `{"maximize": "f1"}` or `{"cost": (1, 50)}`; the
-            best for the default goal unless given.
+            best for the default goal unless given. `{"events": True, "maximize": "f1", "tolerance": 3}` counts events
+            instead of steps, and takes what `Study.decide_events` takes.
         val_share: Share of the series that choose between trials.
         n_workers: Processes that train.
         storage: Database that keeps the study; a temporary one unless given.
@@ -184,10 +190,19 @@ class StepClassifier(ClassifierMixin, AutoMLSeries):  # type: ignore[misc]
         return self
 
     def _decided(self, study: Study) -> Decision:
-        return study.decide(**(self.decision or {}))
+        asked = dict(self.decision or {})
+        if not asked.pop("events", False):
+            return study.decide(**asked)
+        spans = {name: asked.pop(name) for name in SPANS if name in asked}
+        if asked.get("maximize") is not None:
+            asked["maximize"] = event_goal(asked["maximize"]).maximize
+        return study.decide_events(Goal.unless_empty(**asked), **spans)
 
     def predict(self, X: Any) -> Any:
-        """The class of each step, `(n, length)`, or a list of `(length,)` if `X` is one."""
+        """The class of each step, `(n, length)`, or a list of `(length,)` if `X` is one.
+
+        Where events are decided on, the steps of alarms are of the positive class.
+        """
         panel = self._panel(X)
         return panel.back(self.predictor_.predict(panel.frame()))
 

@@ -1,21 +1,28 @@
 """The numbers behind a decision on events: every alarm and every miss as a row, the worst ones first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import expit
 
+from automl_nn.decide.decider import Decider
 from automl_nn.decide.event_decision import EventCuts
 from automl_nn.decide.events import EventChoice, describe_events
+from automl_nn.decide.stored_events import offsets_of_groups
+from automl_nn.errors import DecisionError
 from automl_nn.task.event_metrics import Column, judged, known_steps
 from automl_nn.task.events import Array, Events, Indices, match, offsets_of
+from automl_nn.task.random_scores import against_random
 
 FOUND, REPEATED, FALSE, UNKNOWN, MISSED = "found", "repeated", "false alarm", "unknown", "missed"
 """What became of an alarm or an event: a repeated alarm is a second one in the same event, an unknown one lies mostly
 on steps without a label."""
+
+N_DRAWS, FEW_DRAWS, MANY_STEPS = 5, 1, 1_000_000
+"""Random scores that are drawn beside the true ones, and how many where there are more than so many steps."""
 
 
 @final
@@ -157,6 +164,27 @@ class Watched:
         return pd.DataFrame(columns | {"alarm": alarm.astype(np.int64)})
 
 
+def watch(decision: EventCuts, decider: Decider) -> Watched:
+    """The alarms of a decision in the series that it was made on, by calibrated probabilities.
+
+    Series are named by their numbers, in the order in which they first occur in the data.
+
+    Args:
+        decision: What `weigh_events` returned.
+        decider: What it was made on.
+
+    Raises:
+        DecisionError: The rows are no steps of series.
+    """
+    groups = decider.groups
+    if groups is None:
+        raise DecisionError("The rows are no steps of series: tune with --per-step and --series-id first.")
+    offsets = offsets_of_groups(groups)
+    scores = decision.probability(decider.output)[:, -1]
+    names = groups.reshape(-1)[offsets[:-1]].astype(np.int64)
+    return Watched.of(scores, decider.y[:, 0], decision.of_probabilities, offsets=offsets, names=names)
+
+
 def event_report(choice: EventChoice) -> dict[str, Any]:
     """When to alarm, what that is worth, and how sure both are; keys as in a threshold's report."""
     trigger = choice.trigger
@@ -181,12 +209,56 @@ def event_report(choice: EventChoice) -> dict[str, Any]:
     }
 
 
+def beside_random(watched: Watched, *, seed: int) -> pd.DataFrame:
+    """What random scores would get with the same trigger, one row a metric; see `against_random`.
+
+    Args:
+        watched: Labelled series with alarms.
+        seed: Seed of the random scores.
+
+    Raises:
+        DataError: No step is positive.
+    """
+    return against_random(
+        watched.y,
+        watched.scores,
+        find=lambda scores: watched.choice.trigger.find(scores, offsets=watched.offsets),
+        tolerance=watched.choice.tolerance,
+        rng=np.random.default_rng(seed),
+        n_draws=FEW_DRAWS if len(watched.y) > MANY_STEPS else N_DRAWS,
+    )
+
+
+def in_time(choice: EventChoice, step_seconds: float) -> dict[str, float]:
+    """Figures per day and in seconds.
+
+    Args:
+        choice: The trigger, and what is known about it.
+        step_seconds: Distance between two steps.
+    """
+    return {
+        "step_seconds": step_seconds,
+        "false_alarms_per_day": choice.metrics["false_alarms_per_1000_steps"] * 86.4 / step_seconds,
+        "mean_delay_seconds": choice.metrics["mean_delay"] * step_seconds,
+    }
+
+
+def compared_events(reports: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Decisions on events side by side, one row each.
+
+    Args:
+        reports: From a goal in words to what `event_report` or `alarms_report` returned.
+    """
+    names = ("threshold", "threshold_low", "min_duration", "merge_gap", "utility", "utility_interval", "rule")
+    found = ("precision", "recall", "f1", "found", "missed", "false_alarms")
+    return [
+        {"goal": goal, **{name: report[name] for name in names}}
+        | {name: report["metrics"]["with_trigger"][name] for name in found}
+        for goal, report in reports.items()
+    ]
+
+
 def alarms_report(decision: EventCuts) -> dict[str, Any]:
     """As `event_report`, with thresholds as calibrated probabilities, and the goal counted in events."""
-    report = event_report(decision.choice)
-    high, low = decision.thresholds
-    interval = [float(end) for end in expit(decision.choice.interval)]
-    of_threshold = report["metrics"]["with_threshold"]
-    of_threshold["threshold"] = float(expit(of_threshold["threshold"]))
     goal = {} if decision.goal is None else {"goal": describe_events(decision.goal)}
-    return report | {"threshold": high, "threshold_low": low, "interval": interval} | goal
+    return event_report(decision.of_probabilities) | goal

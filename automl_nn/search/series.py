@@ -33,7 +33,7 @@ LENGTHS = (32, 64, 128, 256, 512)
 """Steps of a window that a search may try; halves of halves, so that overlapping windows of all of them line up."""
 
 MIN_LENGTH = 16
-"""Steps of the shortest window; a whole series gets one of a multiple of so many steps."""
+"""Steps of the shortest window of a whole series."""
 
 EVENTS_PER_WINDOW = 4
 """Events of median length that a window should hold."""
@@ -197,7 +197,7 @@ def window_lengths(problem: Problem) -> tuple[int, ...]:
     assert problem.steps is not None
     longest = int(problem.steps.sizes.max())
     if not problem.steps.columns.per_step:
-        return (max(MIN_LENGTH, -(-longest // 16) * 16),)
+        return (max(MIN_LENGTH, longest),)
     fitting = [length for length in LENGTHS if length <= max(longest, LENGTHS[0])]
     if problem.task.family != "labels":
         return tuple(fitting[-3:])

@@ -49,6 +49,7 @@ STEP_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
 
 
 WHOLE_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
+    {"model.backbone.name": "minirocket", "train.optimizer.lr": 2e-2},
     {},
     {"model.backbone.name": "whole_lstm"},
     {"model.backbone.name": "inception", "model.backbone.n_taps": 19, "model.dropout.rate": 0.3},

@@ -55,6 +55,18 @@ class Events:
     def __len__(self) -> int:
         return len(self.start)
 
+    def numbers(self) -> Indices:
+        """For each step the number of its event in its series, from 1; 0 where there is none, (n_steps,).
+
+        Example:
+            >>> Events.of(np.array([0, 1, 1, 0, 1, 0, 1]), offsets=[0, 5, 7]).numbers().tolist()
+            [0, 1, 1, 0, 2, 0, 1]
+        """
+        first = np.searchsorted(self.series, self.series)
+        numbers = self.marks()
+        numbers[numbers == 1] = np.repeat(1 + np.arange(len(self)) - first, self.length)
+        return numbers
+
     @cached_property
     def series(self) -> Indices:
         """Index of each event's series, (n_events,)."""

@@ -1,7 +1,19 @@
 """Backbones: the hidden layers of a network, one file each."""
 
-from automl_nn.model.backbones import ft_transformer, inception, lstm, mlp, realmlp, resnet, tabm, tcn, unet, whole
-from automl_nn.model.backbones.base import Backbone, Drawn, Parts
+from automl_nn.model.backbones import (
+    ft_transformer,
+    inception,
+    lstm,
+    minirocket,
+    mlp,
+    realmlp,
+    resnet,
+    tabm,
+    tcn,
+    unet,
+    whole,
+)
+from automl_nn.model.backbones.base import Backbone, Drawn, Fitted, Parts
 from automl_nn.space.options import Options
 
 BACKBONES: Options[Backbone] = Options(
@@ -21,11 +33,17 @@ SEQUENCES: Options[Backbone] = Options("backbone", {"unet": unet.OPTION, "tcn": 
 """Hidden layers that read the steps of a window together; made as those of `BACKBONES`."""
 
 WHOLE: Options[Backbone] = Options(
-    "backbone", {"inception": inception.OPTION, "whole_tcn": whole.TCN_WHOLE, "whole_lstm": whole.LSTM_WHOLE}
+    "backbone",
+    {
+        "inception": inception.OPTION,
+        "minirocket": minirocket.OPTION,
+        "whole_tcn": whole.TCN_WHOLE,
+        "whole_lstm": whole.LSTM_WHOLE,
+    },
 )
 """Hidden layers that say one thing about a whole window; made as those of `SEQUENCES`."""
 
 ALL_BACKBONES: Options[Backbone] = Options("backbone", {**BACKBONES, **SEQUENCES, **WHOLE})
 """All tables: a stored network is made from any."""
 
-__all__ = ["ALL_BACKBONES", "BACKBONES", "SEQUENCES", "WHOLE", "Backbone", "Drawn", "Parts"]
+__all__ = ["ALL_BACKBONES", "BACKBONES", "SEQUENCES", "WHOLE", "Backbone", "Drawn", "Fitted", "Parts"]

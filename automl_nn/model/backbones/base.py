@@ -51,6 +51,14 @@ class Drawn(nn.Module, ABC):
         """Draw the weights of network `i`, in place."""
 
 
+class Fitted(nn.Module, ABC):
+    """Abstract: a part that looks at training rows before it is trained."""
+
+    @abstractmethod
+    def fit(self, x: Float[Tensor, "#k rows d_in"], *, generators: list[torch.Generator]) -> None:
+        """Learn from what the backbone reads of some training rows, perhaps of none, in place."""
+
+
 @final
 @dataclass(frozen=True)
 class Parts:

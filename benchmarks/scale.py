@@ -2,7 +2,7 @@
 
     python benchmarks/scale.py rows       # steps of the plain network on 10,000 to 1,000,000 rows
     python benchmarks/scale.py levels     # steps with 20,000 and with 2,000,000 levels of a category
-    python benchmarks/scale.py flags      # memory of 1,000,000 rows of 512 boolean columns until the first step
+    python benchmarks/scale.py flags      # memory of 1,000,000 rows of 512 boolean columns up to steps and scores
 
 Steps of the compared cases take turns, and the least time of each counts.
 """
@@ -18,9 +18,11 @@ import pandas as pd
 import torch
 
 from automl_nn.model.build import build, model_space
-from automl_nn.model.encoders import ENCODERS
 from automl_nn.model.inputs import Inputs
+from automl_nn.search.attempt import Attempt
+from automl_nn.search.encodings import Encodings
 from automl_nn.search.problem import pose
+from automl_nn.search.spaces import space_for
 from automl_nn.space.draw import defaults
 from automl_nn.space.edit import fix
 from automl_nn.train.batches import Batch, Batches
@@ -70,13 +72,14 @@ def compare(cases: dict[str, Iterator[float]], *, n_steps: int) -> None:
 
 
 def flags(n_rows: int, n_columns: int) -> None:
-    """Peak memory of reading and encoding boolean columns, in units of the columns as bytes."""
-    x = np.random.default_rng(0).integers(0, 2, (n_rows, n_columns), dtype=np.uint8).view(bool)
-    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(n_columns)]).assign(target=x[:, 0] ^ x[:, 1])
+    """Peak memory from boolean columns to the first steps and scores, in units of the columns as bytes."""
+    x = np.random.default_rng(0).integers(0, 2, (n_columns, n_rows), dtype=np.uint8).view(bool).T
+    names = [f"x{i}" for i in range(n_columns)]
+    frame = pd.DataFrame(x, columns=names, copy=False).assign(target=x[:, 0] ^ x[:, 1])
     start = time.perf_counter()
     problem = pose(frame, ["target"])
-    encoder = ENCODERS.make(defaults(model_space())["encoder"], table=problem.table.take(problem.split.train))
-    problem.inputs(encoder, problem.split.train)
+    config = defaults(space_for(problem))
+    Attempt(Encodings(problem), [config], seeds=[0]).pace(0.0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(f"{time.perf_counter() - start:.1f} s, peak {peak / 1e9:.2f} GB = {peak / x.nbytes:.1f} times the columns")
 

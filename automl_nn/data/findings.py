@@ -106,11 +106,12 @@ def _dropped(table: Table) -> Iterator[Finding]:
 
 
 def _missing(table: Table) -> Iterator[Finding]:
-    for name, count in table.frame.isna().sum().items():
+    for name, values in table.frame.items():
+        count = int(values.isna().sum())
         if count:
             level: Level = "warning" if count > table.n_rows / 2 else "note"
             verb = "is" if count == 1 else "are"
-            yield Finding("missing", level, str(name), f"{_of(int(count), table.n_rows, 'values')} {verb} missing.")
+            yield Finding("missing", level, str(name), f"{_of(count, table.n_rows, 'values')} {verb} missing.")
 
 
 def _class_counts(classes: pd.DataFrame) -> Iterator[Finding]:
@@ -204,8 +205,8 @@ def _scales(table: Table) -> Iterator[Finding]:
 
 
 def _one_hot(table: Table) -> Iterator[Finding]:
-    flags = table.flags()
-    values = flags.to_numpy()[:: max(len(flags) // _SAMPLE, 1)]
+    flags = table.take(np.arange(0, table.n_rows, max(table.n_rows // _SAMPLE, 1))).flags()
+    values = flags.to_numpy()
     first = 0
     while first < values.shape[1] - 2:
         n_columns = _length_of_group(values[:, first:])

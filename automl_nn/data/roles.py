@@ -95,8 +95,8 @@ def convert(values: "pd.Series[Any]", role: Role) -> "pd.Series[Any]":
 
     Args:
         values: One column; its name is used in errors.
-        role: `numeric` gives float64, `boolean` float32 in [0, 1], `datetime` UTC datetime64 in microseconds and
-            `category` a pandas category of texts; missing values stay missing.
+        role: `numeric` gives float64, `boolean` bool, or float16 in [0, 1] where some are missing, `datetime` UTC
+            datetime64 in microseconds and `category` a pandas category of texts; missing values stay missing.
 
     Raises:
         DataError: A value does not have this role, or it is infinite.
@@ -131,14 +131,21 @@ def _parse_numbers(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _to_flags(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    if values.dtype == np.bool_:
+        return values
     if pd.api.types.is_numeric_dtype(values):
-        return _to_numbers(values).clip(0, 1).astype("float32")
+        return _narrow(_to_numbers(values).clip(0, 1))
     present = _without_blanks(values)
     texts = present.astype("str").str.strip().str.lower()
     flags = texts.map(_FLAG_OF_WORD).astype("float64")
     flags = flags.fillna(pd.to_numeric(texts.where(present.notna()), errors="coerce").astype("float64").clip(0, 1))
     _refuse_lost(present, flags, "true or false")
-    return flags.astype("float32")
+    return _narrow(flags)
+
+
+def _narrow(flags: "pd.Series[Any]") -> "pd.Series[Any]":
+    """One byte for each flag; two where some are missing, or lie between false and true."""
+    return flags.astype("bool" if flags.isin((0.0, 1.0)).all() else "float16")
 
 
 def _to_datetimes(values: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -23,9 +23,11 @@ class Table:
     """Features of rows, each column in the form of its role.
 
     Args:
-        frame: The used columns under a RangeIndex: float64 (numeric), float32 in [0, 1] (boolean), UTC datetime64
-            (datetime) or a pandas category of texts (category). Any value may be missing.
+        whole: The used columns under a RangeIndex: float64 (numeric), bool, or float16 in [0, 1] where some are missing
+            (boolean), UTC datetime64 (datetime) or a pandas category of texts (category). Any value may be missing.
+            Columns that were given in the form of their role are not copied.
         columns: What was found about every column given, the dropped ones included, in the order given.
+        rows: Which rows of `whole` the table has, in this order; all of them unless given.
 
     Example:
         >>> table = Table.from_frame(pd.DataFrame({"age": [31, 47], "town": ["Rome", None], "kind": ["a", "a"]}))
@@ -35,8 +37,9 @@ class Table:
         'All of its values are a.'
     """
 
-    frame: pd.DataFrame
+    whole: pd.DataFrame
     columns: tuple[Column, ...]
+    rows: npt.NDArray[np.intp] | None = None
 
     @staticmethod
     def from_frame(frame: Any, *, roles: Mapping[str, Role] | None = None) -> "Table":
@@ -63,7 +66,7 @@ class Table:
         used = {column.name: values for column, values in settled if column.role != "dropped"}
         if not used:
             raise DataError(f"No column can be used: {columns[0].name!r} was dropped. {columns[0].reason}")
-        return Table(pd.DataFrame(used), columns)
+        return Table(pd.DataFrame(used, copy=False), columns)
 
     @staticmethod
     def from_schema(frame: Any, schema: Sequence[Mapping[str, str]]) -> "Table":
@@ -93,12 +96,17 @@ class Table:
                     f"The rows lack the column {column.name!r} that the model was trained with; leave its values empty "
                     f"if they are unknown. {did_you_mean(column.name, frame.columns)}"
                 )
-        return Table(pd.DataFrame({c.name: convert(frame[c.name], c.role) for c in used}), columns)
+        return Table(pd.DataFrame({c.name: convert(frame[c.name], c.role) for c in used}, copy=False), columns)
 
     @property
     def n_rows(self) -> int:
         """Number of rows."""
-        return len(self.frame)
+        return len(self.whole) if self.rows is None else len(self.rows)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The used columns in the form of their roles, under a RangeIndex."""
+        return self._of(*ROLES)
 
     @property
     def used(self) -> tuple[Column, ...]:
@@ -106,13 +114,14 @@ class Table:
         return tuple(column for column in self.columns if column.role != "dropped")
 
     def take(self, rows: npt.ArrayLike) -> "Table":
-        """These rows, by position and in this order.
+        """These rows, by position and in this order; their values are not copied before they are asked for.
 
         Example:
             >>> Table.from_frame({"age": [31, 47, 19]}).take([2, 0]).frame["age"].tolist()
             [19.0, 31.0]
         """
-        return Table(self.frame.take(np.asarray(rows)).reset_index(drop=True), self.columns)
+        chosen = np.asarray(rows, dtype=np.intp)
+        return Table(self.whole, self.columns, chosen if self.rows is None else self.rows[chosen])
 
     def schema(self) -> list[dict[str, str]]:
         """Names, roles and reasons as plain values, for `from_schema`.
@@ -137,19 +146,25 @@ class Table:
         moments = self._of("datetime")
         for name in moments.columns:
             parts |= _parts_of_moments(moments[name])
-        return pd.DataFrame(parts, index=self.frame.index, dtype="float64")
+        return pd.DataFrame(parts, index=pd.RangeIndex(self.n_rows), dtype="float64")
 
     def flags(self) -> pd.DataFrame:
         """Boolean columns as 0 and 1 in float32; NaN is a missing value."""
-        return self._of("boolean")
+        return self._of("boolean").astype("float32")
 
     def levels(self) -> pd.DataFrame:
         """Category columns as texts; None is a missing value."""
         levels = {name: _texts(values) for name, values in self._of("category").items()}
-        return pd.DataFrame(levels, index=self.frame.index, dtype="object")
+        return pd.DataFrame(levels, index=pd.RangeIndex(self.n_rows), dtype="object")
 
-    def _of(self, role: Role) -> pd.DataFrame:
-        return self.frame[[column.name for column in self.columns if column.role == role]]
+    def _of(self, *roles: Role) -> pd.DataFrame:
+        columns = {column.name: self.whole[column.name] for column in self.used if column.role in roles}
+        frame = pd.DataFrame(columns, index=self.whole.index, copy=False)  # a list of names would copy them
+        return frame if self.rows is None else frame.take(self.rows).reset_index(drop=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with columns that lie one after the other, which processes can share in place."""
+        return Table, (self.frame.copy(), self.columns)
 
 
 def _refuse_too_small(frame: pd.DataFrame) -> None:

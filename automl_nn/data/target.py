@@ -37,4 +37,5 @@ def split_target(frame: pd.DataFrame, names: str | Sequence[str]) -> tuple[pd.Da
             raise TargetError(f"The target column {name!r} is named {count} times: name it once.")
     if len(targets) == frame.shape[1]:
         raise DataError(f"The target {targets[0]!r} leaves no feature column: give a table with at least one more.")
-    return frame.drop(columns=targets), frame[targets]
+    features = {name: frame[name] for name in frame.columns if name not in targets}
+    return pd.DataFrame(features, copy=False), frame[targets]  # dropping columns would copy the others

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from automl_nn.model.activations import ACTIVATIONS, gain
-from automl_nn.model.backbones import ALL_BACKBONES, BACKBONES, Backbone, Drawn, Parts
+from automl_nn.model.backbones import ALL_BACKBONES, BACKBONES, Backbone, Drawn, Fitted, Parts
 from automl_nn.model.backbones.realmlp import NTKLinear
 from automl_nn.model.dropout import DROPOUTS, Dropout
 from automl_nn.model.embeddings import CategoryEmbedding
@@ -28,6 +28,9 @@ Config = Mapping[str, Any]
 
 N_SAMPLE = 2048
 """Training rows that a data-driven initialization looks at."""
+
+N_WINDOWS = 512
+"""Training windows that a backbone looks at before it is trained."""
 
 
 def model_space() -> Space:
@@ -80,7 +83,7 @@ def build(
     Args:
         configs: A model config for each network, all of one `bucket`.
         inputs: Training rows, for initializers that look at them.
-        n_numeric: Number of numeric columns, the first of `inputs.dense`.
+        n_numeric: Number of numeric columns, the first of `inputs.numbers`.
         vocabularies: Levels of each codes column.
         d_out: Outputs of each network.
         output_bias: The output of each network whose prediction is the prior.
@@ -107,9 +110,10 @@ def build(
         torch.Size([3, 10, 8])
     """
     _check(configs, output_bias, seeds, d_out)
-    network = _assemble(configs, seeds, output_bias, dense=inputs.dense, n_numeric=n_numeric, vocabularies=vocabularies)
+    network = _assemble(configs, seeds, output_bias, inputs=inputs, n_numeric=n_numeric, vocabularies=vocabularies)
     for i, config in enumerate(configs):
         _draw(network, i, config)
+    _fit(network, inputs)
     _rescale(network, configs, inputs)
     return network
 
@@ -146,16 +150,16 @@ def _assemble(
     seeds: Sequence[int],
     output_bias: Tensor,
     *,
-    dense: Float[Tensor, "n_rows d_in"],
+    inputs: Inputs,
     n_numeric: int,
     vocabularies: Sequence[int],
 ) -> Network:
     """The modules, with all hidden weights zero."""
     k, shared = len(configs), configs[0]
     noise = Noise([torch.Generator().manual_seed(seed) for seed in seeds])
-    embedding = NUMERIC_EMBEDDINGS.make(shared["embedding"], k=k, x=dense[:, :n_numeric])
+    embedding = NUMERIC_EMBEDDINGS.make(shared["embedding"], k=k, x=inputs.numbers[:, :n_numeric])
     categories = CategoryEmbedding(k=k, vocabularies=vocabularies, d_embedding=shared["d_category"])
-    widths = [embedding.d_embedding] * n_numeric + [1] * (dense.shape[1] - n_numeric)
+    widths = [embedding.d_embedding] * n_numeric + [1] * (inputs.d_dense - n_numeric)
     parts = Parts(
         k=k,
         features=(*widths, *[int(shared["d_category"])] * len(vocabularies)),
@@ -196,6 +200,15 @@ def _draw(network: Network, i: int, config: Config) -> None:
     for part in network.backbone.modules():
         if isinstance(part, Drawn):
             part.draw(i, gain=config["gain"], generator=generator)
+
+
+@torch.no_grad()
+def _fit(network: Network, inputs: Inputs) -> None:
+    """Show some training rows to a backbone that wants to see them."""
+    backbone = network.backbone
+    if isinstance(backbone, Fitted):
+        sample = inputs.sample(N_WINDOWS * backbone.length, length=backbone.length)
+        backbone.fit(network.features(sample.dense[None], sample.codes[None]), generators=network.generators)
 
 
 @torch.no_grad()

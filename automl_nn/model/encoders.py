@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from automl_nn.data.table import Table
+from automl_nn.model.inputs import UNIT
 from automl_nn.model.inputs import Inputs as Inputs
 from automl_nn.model.scalers import Quantile, Robust, Scaler, Standard, scaler_from_json
 from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Held, Integer
 
 _MIN_COUNT = 2
+_ROWS_AT_ONCE = 1 << 14
 
 
 @final
@@ -59,15 +61,20 @@ class Encoder:
 
     def transform(self, table: Table) -> Inputs:
         """Encode rows of the schema that the encoder was fitted on; levels it has not seen count as missing."""
-        dense = np.zeros((table.n_rows, self.d_dense), dtype=np.float32)
-        numbers, end = table.numbers().to_numpy(np.float64), self.n_numeric + len(self.missing)
-        dense[:, : self.n_numeric] = self.scaler.transform(numbers)
-        dense[:, self.n_numeric : end] = np.isnan(numbers[:, list(self.missing)])
-        dense[:, end : end + self.n_flags] = np.nan_to_num(2 * table.flags().to_numpy(np.float32) - 1, nan=0.0)
-        codes = self._levels(table.levels(), dense[:, end + self.n_flags :])
-        return Inputs(torch.from_numpy(dense), torch.from_numpy(codes))
+        numbers, start = table.numbers().to_numpy(np.float64), len(self.missing)
+        flags = np.zeros((table.n_rows, self.d_dense - self.n_numeric), dtype=np.int8)
+        flags[:, :start] = UNIT * np.isnan(numbers[:, list(self.missing)])
+        if self.n_flags:
+            _fill_flags(flags[:, start : start + self.n_flags], table)
+        codes = self._levels(table.levels(), flags[:, start + self.n_flags :])
+        scaled = np.asarray(self.scaler.transform(numbers), dtype=np.float32)
+        return Inputs(
+            torch.from_numpy(scaled),
+            torch.from_numpy(codes),
+            flags=torch.from_numpy(flags) if flags.shape[1] else None,
+        )
 
-    def _levels(self, levels: pd.DataFrame, one_hot: NDArray[np.float32]) -> NDArray[np.int64]:
+    def _levels(self, levels: pd.DataFrame, one_hot: NDArray[np.int8]) -> NDArray[np.int64]:
         """Fill the one-hot columns and return the codes."""
         codes = np.zeros((len(levels), len(self.vocabularies)), dtype=np.int64)
         start = column = 0
@@ -129,7 +136,7 @@ def fit_encoder(table: Table, *, scaler: type[Scaler], max_one_hot: int) -> Enco
         scaler=scaler.fit(numbers),
         n_numeric=numbers.shape[1],
         missing=tuple(np.flatnonzero(np.isnan(numbers).any(axis=0)).tolist()),
-        n_flags=table.flags().shape[1],
+        n_flags=sum(column.role == "boolean" for column in table.used),
         one_hot=tuple(_sorted(count.index) if a_few else None for count, a_few in zip(counts, few, strict=True)),
         embedded=tuple(
             None if a_few else _sorted(count.index[count >= _MIN_COUNT])
@@ -155,12 +162,20 @@ def _positions(values: "pd.Series[Any]", levels: tuple[str, ...]) -> NDArray[np.
     return pd.Index(levels, dtype=object).get_indexer(pd.Index(values, dtype=object))
 
 
-def _fill_one_hot(columns: NDArray[np.float32], positions: NDArray[np.intp]) -> None:
+def _fill_flags(columns: NDArray[np.int8], table: Table) -> None:
+    """-1 for false, 1 for true, 0 where missing; some rows at a time, since all of them may be too many as floats."""
+    for start in range(0, table.n_rows, _ROWS_AT_ONCE):
+        rows = np.arange(start, min(start + _ROWS_AT_ONCE, table.n_rows))
+        signs = UNIT * (2 * table.take(rows).flags().to_numpy(np.float32) - 1)
+        columns[rows[0] : rows[-1] + 1] = np.rint(np.nan_to_num(signs, copy=False, nan=0.0))
+
+
+def _fill_one_hot(columns: NDArray[np.int8], positions: NDArray[np.intp]) -> None:
     known = np.flatnonzero(positions >= 0)
     if columns.shape[1] == 1:
-        columns[known, 0] = 2 * positions[known] - 1
+        columns[known, 0] = UNIT * (2 * positions[known] - 1)
     else:
-        columns[known, positions[known]] = 1.0
+        columns[known, positions[known]] = UNIT
 
 
 _SPACE = {"max_one_hot": Held(Integer(4, 33, default=16, log=True, valid=(0, 1000)))}

@@ -1,12 +1,12 @@
 """What a network reads: rows that stand alone, or steps that follow each other in stretches."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,6 +15,9 @@ from automl_nn.model.windows import Windows, in_batches, overlapping, stitch
 MAX_PIECE = 1024
 """Steps that a sample of a long stretch keeps together."""
 
+UNIT = 127
+"""One in the fixed point of flags: -1, 0 and 1 are exact in a byte, and so is the way back."""
+
 
 @final
 @dataclass(frozen=True)
@@ -22,9 +25,11 @@ class Inputs:
     """What a network reads of some rows.
 
     Args:
-        dense: Numbers: scaled numeric columns first, then indicators of missing values, flags and one-hot columns.
+        numbers: Scaled numeric columns.
         codes: Levels of the categories that are embedded; 0 is a missing, rare or unseen one.
         starts: Where rows are steps of series: the row at which each stretch of them begins, ascending from 0.
+        flags: Columns between -1 and 1, in units of 1/127, which a byte holds: indicators of missing values, flags and
+            one-hot columns.
 
     Example:
         >>> inputs = Inputs(torch.zeros(3, 2), torch.zeros(3, 0, dtype=torch.int64))
@@ -33,17 +38,40 @@ class Inputs:
         >>> steps = Inputs(torch.zeros(6, 2), torch.zeros(6, 0, dtype=torch.int64), starts=torch.tensor([0, 3]))
         >>> steps[torch.tensor([0, 1, 2, 3, 5])].starts.tolist()
         [0, 3, 4]
+        >>> flags = torch.tensor([[UNIT, -UNIT]], dtype=torch.int8)
+        >>> Inputs(torch.tensor([[0.5]]), torch.zeros(1, 0, dtype=torch.int64), flags=flags).dense.tolist()
+        [[0.5, 1.0, -1.0]]
     """
 
-    dense: Float[Tensor, "n_rows d_in"]
+    numbers: Float[Tensor, "n_rows n_numbers"]
     codes: Int[Tensor, "n_rows n_codes"]
     starts: Int[Tensor, " n_stretches"] | None = None
+    flags: Int8[Tensor, "n_rows n_flags"] | None = None
 
     def __len__(self) -> int:
-        return len(self.dense)
+        return len(self.numbers)
 
     def __getitem__(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> "Inputs":
-        return Inputs(self.dense[rows], self.codes[rows], None if self.starts is None else self._starts_of(rows))
+        return replace(self.at(rows), starts=None if self.starts is None else self._starts_of(rows))
+
+    def at(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> "Inputs":
+        """These rows, whose neighbours are not known."""
+        flags = None if self.flags is None else _taken(self.flags, rows)
+        return Inputs(_taken(self.numbers, rows), _taken(self.codes, rows), flags=flags)
+
+    @property
+    def d_dense(self) -> int:
+        """Columns of `dense`."""
+        return self.numbers.shape[1] + (0 if self.flags is None else self.flags.shape[1])
+
+    @property
+    def dense(self) -> Float[Tensor, "n_rows d_dense"]:
+        """Numbers and flags in one floating type: four times as large as the flags, so best asked of few rows."""
+        if self.flags is None:
+            return self.numbers
+        dense = torch.cat([self.numbers, self.flags], dim=1)
+        dense[:, self.numbers.shape[1] :].div_(UNIT)
+        return dense
 
     def _starts_of(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> Int[Tensor, " n_stretches"]:
         """Where steps begin that are no neighbours of the ones before them."""
@@ -56,9 +84,9 @@ class Inputs:
     def to(self, device: torch.device | str | torch.dtype) -> "Inputs":
         """The same rows on another device, or with `dense` in another floating type."""
         if isinstance(device, torch.dtype):
-            return Inputs(self.dense.to(device), self.codes, self.starts)
-        starts = None if self.starts is None else self.starts.to(device)
-        return Inputs(self.dense.to(device), self.codes.to(device), starts)
+            return replace(self, numbers=self.numbers.to(device))
+        starts, flags = (None if part is None else part.to(device) for part in (self.starts, self.flags))
+        return Inputs(self.numbers.to(device), self.codes.to(device), starts, flags)
 
     def batches(self, n_rows: int, *, length: int) -> Iterator["Inputs"]:
         """The rows in their order; at least one batch, so that no rows give outputs of no rows.
@@ -70,11 +98,10 @@ class Inputs:
         """
         if length == 1:
             for start in range(0, max(len(self), 1), n_rows):
-                yield Inputs(self.dense[start : start + n_rows], self.codes[start : start + n_rows])
+                yield self.at(slice(start, start + n_rows))
             return
         for windows in self._windows(n_rows, length):
-            rows = windows.rows()
-            yield Inputs(self.dense[rows], self.codes[rows])
+            yield self.at(windows.rows())
 
     def joined(
         self, outputs: Iterable[Float[Tensor, "k _ d_out"]], *, n_rows: int, length: int
@@ -87,12 +114,10 @@ class Inputs:
     def sample(self, n_rows: int, *, length: int) -> "Inputs":
         """About so many rows, evenly spaced, to be read at once."""
         if length == 1:
-            every = slice(None, None, max(1, -(-len(self) // n_rows)))
-            return Inputs(self.dense[every], self.codes[every])
+            return self.at(slice(None, None, max(1, -(-len(self) // n_rows))))
         windows = self._every_window(length)
         every = slice(None, None, max(1, -(-len(windows) * length // n_rows)))
-        rows = windows[every].rows()
-        return Inputs(self.dense[rows], self.codes[rows])
+        return self.at(windows[every].rows())
 
     def draw(self, n_rows: int, *, generator: torch.Generator) -> Int[Tensor, " n_drawn"]:
         """Which rows stand for all of them, ascending: at most `n_rows`, in whole pieces where they are steps."""
@@ -116,5 +141,12 @@ class Inputs:
     def _every_window(self, length: int) -> Windows:
         starts = self.starts
         if starts is None:
-            starts = torch.zeros(min(1, len(self)), dtype=torch.int64, device=self.dense.device)
+            starts = torch.zeros(min(1, len(self)), dtype=torch.int64, device=self.numbers.device)
         return overlapping(starts, n_steps=len(self), length=length)
+
+
+def _taken(part: Tensor, rows: slice | Tensor | NDArray[np.integer[Any]]) -> Tensor:
+    """Rows of a tensor; `index_select` takes half the time of indexing."""
+    if isinstance(rows, Tensor) and rows.dtype == torch.int64 and rows.device == part.device:
+        return part.index_select(0, rows)
+    return part[rows]

@@ -17,6 +17,7 @@ from automl_nn.search.records import EpochRow, Outcome, SpikeRow
 from automl_nn.space.options import Config
 from automl_nn.task.base import Task
 from automl_nn.train.loop import Epoch, Training, stack_loss
+from automl_nn.train.precision import Precision, may_round
 from automl_nn.train.stability import Spike
 from automl_nn.train.stack_loss import Targets
 from automl_nn.train.stop import Best, Patience
@@ -64,20 +65,39 @@ class Attempt:
         self._seconds = np.zeros(len(configs))
         self.plan_epochs(int(configs[0]["train"]["n_epochs"]))
 
-    def plan_epochs(self, n_epochs: int) -> None:
-        """Let the schedules end with this epoch; to be called before the first one."""
-        self._training = self._new_training(self._network, n_epochs)
+    @property
+    def may_round(self) -> bool:
+        """Whether training in bfloat16 would be another training."""
+        backbone = self._network.backbone
+        n_rows = int(self._configs[0]["train"]["batch_size"]) * backbone.length * backbone.n_members
+        return may_round(self._network, n_rows=n_rows)
+
+    def plan_epochs(self, n_epochs: int, *, precision: Precision | None = None) -> None:
+        """Let the schedules end with this epoch; to be called before the first one.
+
+        Args:
+            n_epochs: The epoch.
+            precision: In which to train from now on; as the configs have it unless given.
+        """
+        self._precision = precision or self._configs[0]["train"]["precision"]
+        self._training = self._new_training(self._network, n_epochs, self._precision)
         self._best = Best(self._training)
         self._patience = Patience([int(config["train"]["patience"]) for config in self._configs])
 
-    def _new_training(self, network: Network, n_epochs: int) -> Training:
-        configs = [{**config["train"], "n_epochs": n_epochs} for config in self._configs]
+    def _new_training(self, network: Network, n_epochs: int, precision: Precision) -> Training:
+        own = {"n_epochs": n_epochs, "precision": precision}
+        configs = [{**config["train"], **own} for config in self._configs]
         return Training(network, [encoded.fold for encoded in self._rows], configs, task=self._task, seeds=self._seeds)
 
-    def pace(self, seconds: float) -> float:
-        """Seconds that an epoch takes, measured for about so many seconds; no network is changed by it."""
+    def pace(self, seconds: float, precision: Precision | None = None) -> float:
+        """Seconds that an epoch takes; no network is changed by it.
+
+        Args:
+            seconds: About how long to measure.
+            precision: In which to train; the planned one unless given.
+        """
         network = self._network.select(range(self._network.k))
-        return self._new_training(network, self._training.n_epochs).pace(seconds)
+        return self._new_training(network, self._training.n_epochs, precision or self._precision).pace(seconds)
 
     def epochs(self, *, seconds: float) -> Iterator[list[Progress]]:
         """Train, one epoch at a time: what it did to each trial that is still trained.

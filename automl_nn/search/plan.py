@@ -1,11 +1,12 @@
 """What a search decides from its budget: how many trials are drawn together, and how many epochs they are given."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import final
 
 from automl_nn.errors import BudgetError
+from automl_nn.train.precision import Precision
 
 STACK_SHARE = 1 / 3
 """No stack is given more of all the time: a search of any length sees several configs trained to their end."""
@@ -18,6 +19,9 @@ LEAST_SHARE = 1 / 5
 
 PROBE_SHARE = 0.005
 """Share of the time left that a stack's pace is measured for."""
+
+CLEARLY = 1.15
+"""So many times as fast, a training in bfloat16 is preferred to one in float32."""
 
 RESERVE = 0.95
 """Share of the time that is planned with; the rest is for what the measured pace does not hold."""
@@ -94,6 +98,7 @@ class Plan:
     def __init__(self, budget: Budget, *, largest: int) -> None:
         self.budget, self.clock, self._largest = budget, Clock(budget.timeout), largest
         self._seconds, self._n_ended = 0.0, 0
+        self._precisions: dict[Hashable, Precision] = {}
 
     @property
     def is_spent(self) -> bool:
@@ -122,6 +127,29 @@ class Plan:
     def note(self, seconds: float) -> None:
         """Note that a trial has ended, and its share of the time."""
         self._seconds, self._n_ended = self._seconds + seconds, self._n_ended + 1
+
+    def precision(self, kind: Hashable, *, seconds_per_epoch: Callable[[float, Precision], float]) -> Precision:
+        """The precision of a stack whose configs leave it open: bfloat16 where that is clearly faster, else float32.
+
+        Args:
+            kind: What stacks have in common that are measured once, the first of them.
+            seconds_per_epoch: Measures what an epoch takes in a precision, within so many seconds.
+
+        Example:
+            >>> paces = {"float32": 3.0, "bfloat16": 2.0}
+            >>> for timeout in (60.0, None):
+            ...     plan = Plan(Budget(n_trials=9, timeout=timeout), largest=8)
+            ...     plan.precision("wide", seconds_per_epoch=lambda _, precision: paces[precision])
+            'bfloat16'
+            'float32'
+        """
+        if self.budget.timeout is None:
+            return "float32"
+        if kind not in self._precisions:
+            share = PROBE_SHARE * self.clock.left / 2
+            exact, rounded = (seconds_per_epoch(share, precision) for precision in ("float32", "bfloat16"))
+            self._precisions[kind] = "bfloat16" if CLEARLY * rounded < exact else "float32"
+        return self._precisions[kind]
 
     def n_epochs(self, wanted: int, *, seconds_per_epoch: Callable[[float], float]) -> int:
         """Epochs of a stack, so that its schedules end within the time.

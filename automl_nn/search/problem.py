@@ -215,8 +215,12 @@ class Problem:
             "data": {"fingerprint": self.fingerprint, "weight": self._weights(), "n_rows": self.table.n_rows},
             "split": self.parting.to_json(),
             "probe": self._probe(),
-            **({} if self.steps is None else {"series": self.steps.columns.to_json()}),
+            **({} if self.steps is None else self._series()),
         }
+
+    def _series(self) -> dict[str, Any]:
+        assert self.steps is not None
+        return {"series": self.steps.columns.to_json(), "step_seconds": self.steps.seconds}
 
     def _weights(self) -> str | None:
         return None if self.weight is None else fingerprint(pd.DataFrame({"weight": self.weight}))
@@ -278,7 +282,8 @@ def pose(
     y = task.encode(labels)
     known = np.flatnonzero(np.isfinite(y).any(axis=1))
     strata = task.strata(y)
-    parts = parting.split(features.iloc[known], None if strata is None else strata[known], seed=seed)
+    parted = features if len(known) == len(features) else features.iloc[known]
+    parts = parting.split(parted, None if strata is None else strata[known], seed=seed)
     split = parts.at(known)
     if task.kind == "regression":  # rows that only choose must not tell the scale
         task = make_task(labels.iloc[split.train], kind=task.kind, metric=task.metric)

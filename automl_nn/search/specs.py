@@ -62,8 +62,8 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _comparable(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """By path, without the probe, which follows from the data and the split; the schema as the columns' roles."""
-    rest = {key: value for key, value in spec.items() if key not in ("probe", "schema")}
+    """By path, without what follows from the data and the split; the schema as the columns' roles."""
+    rest = {key: value for key, value in spec.items() if key not in ("probe", "step_seconds", "schema")}
     return flatten(rest) | {f"schema.{column['name']}": column["role"] for column in spec.get("schema", ())}
 
 

@@ -94,8 +94,9 @@ class Job:
 def work_together(job: Job, budget: Budget) -> Iterator[Event]:
     """Work in `budget.n_workers` processes with one thread each; events come in the order in which they happen.
 
-    With one worker, this process does the work and the study is reproducible from its seed. With several, the proposals
-    depend on which trial ends first.
+    This process is one of the workers: it trains while the others start, which takes them seconds. With one worker the
+    study is reproducible from its seed. With several, the proposals depend on which trial ends first, and the events of
+    the others wait for the next one of this process.
 
     Args:
         job: What to work on.
@@ -108,11 +109,16 @@ def work_together(job: Job, budget: Budget) -> Iterator[Event]:
     channel: Any = context.Queue()
     with shared_folder() as folder:
         put(job, folder / JOB)
-        arguments = (Shelf(folder, context.Lock()), budget, asked, channel)
-        processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(budget.n_workers)]
+        shelf = Shelf(folder, context.Lock())
+        arguments = (shelf, budget, asked, channel)
+        processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(budget.n_workers - 1)]
         for process in processes:
             process.start()
         try:
+            with closing(job.events(_left(budget, asked), shelf)) as events:
+                for event in events:
+                    yield event
+                    yield from _arrived(channel)
             yield from _listen(channel, processes)
         finally:
             for process in processes:
@@ -125,15 +131,29 @@ def _work(shelf: Shelf, budget: Budget, asked: float, channel: Any) -> None:
     """Work as one of several; the time-out began when the work was asked for, before this process had started."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told of Ctrl-C too, and ends this process by SIGTERM
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    timeout = budget.timeout and max(LEAST_SECONDS, budget.timeout - (time.time() - asked))
     parent = multiprocessing.parent_process()
     job: Job = get(shelf.folder / JOB)
-    with closing(job.events(replace(budget, timeout=timeout), shelf)) as events:
+    with closing(job.events(_left(budget, asked), shelf)) as events:
         for event in events:
             if parent is not None and not parent.is_alive():
                 channel.cancel_join_thread()  # nobody reads any more
                 return
             channel.put(event)
+
+
+def _left(budget: Budget, asked: float) -> Budget:
+    """What is left of a budget that began at this time."""
+    timeout = budget.timeout and max(LEAST_SECONDS, budget.timeout - (time.time() - asked))
+    return replace(budget, timeout=timeout)
+
+
+def _arrived(channel: Any) -> Iterator[Event]:
+    """The events that other processes have sent so far."""
+    while True:
+        try:
+            yield channel.get_nowait()
+        except queue.Empty:
+            return
 
 
 def _listen(channel: Any, processes: Sequence[BaseProcess]) -> Iterator[Event]:

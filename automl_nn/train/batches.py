@@ -12,7 +12,7 @@ from automl_nn.errors import DataError
 from automl_nn.model.encoders import Inputs
 from automl_nn.train.stack_loss import Targets
 
-GATHER_BYTES = 64 * 2**20
+GATHER_BYTES = 16 * 2**20
 """How much of an epoch is gathered at a time."""
 
 
@@ -70,9 +70,12 @@ def one_after_the_other(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     weights = [part.weight for part in parts if part.weight is not None]
+    flags = [part.inputs.flags for part in parts if part.inputs.flags is not None]
     return Rows(
         inputs=Inputs(
-            torch.cat([part.inputs.dense for part in parts]), torch.cat([part.inputs.codes for part in parts])
+            torch.cat([part.inputs.numbers for part in parts]),
+            torch.cat([part.inputs.codes for part in parts]),
+            flags=torch.cat(flags) if flags else None,
         ),
         y=torch.cat([part.y for part in parts]),
         weight=torch.cat(weights) if weights else None,
@@ -159,18 +162,17 @@ class Batches:
             yield from self._gather(order)
 
     def _steps_at_a_time(self) -> int:
-        bytes_per_row = sum(part.element_size() * part.shape[1] for part in self._parts())
+        inputs, size = self._inputs, self._inputs.numbers.element_size()
+        bytes_per_row = size * (inputs.d_dense + self._targets.y.shape[1]) + 8 * inputs.codes.shape[1]
         bytes_per_step = bytes_per_row * self.batch_size * len(self._generators)
         return max(1, GATHER_BYTES // max(bytes_per_step, 1))
 
-    def _parts(self) -> list[Tensor]:
-        parts = [self._inputs.dense, self._inputs.codes, self._targets.y]
-        return parts if self._targets.weight is None else [*parts, self._targets.weight]
-
     def _gather(self, order: Tensor) -> Iterator[Batch]:
-        rows = order.flatten().to(self._inputs.dense.device)
-        gathered = [part.index_select(0, rows).view(*order.shape, part.shape[1]).unbind(0) for part in self._parts()]
-        for dense, codes, y, *weight in zip(*gathered, strict=True):
+        rows = order.flatten().to(self._inputs.numbers.device)
+        inputs, labels = self._inputs.at(rows), [self._targets.y, self._targets.weight]
+        parts = [inputs.dense, inputs.codes, *(part.index_select(0, rows) for part in labels if part is not None)]
+        steps = (part.view(*order.shape, part.shape[1]).unbind(0) for part in parts)
+        for dense, codes, y, *weight in zip(*steps, strict=True):
             yield Batch(dense, codes, Targets(y, *weight))
 
 

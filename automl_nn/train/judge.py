@@ -17,7 +17,7 @@ from automl_nn.train.stack_loss import StackLoss, Targets
 N_STATISTICS = 4096
 """Training rows from which batch normalization's statistics are estimated anew."""
 
-N_JUDGED = 500_000
+N_JUDGED = 100_000
 """Training rows, at most, whose loss and scores are told after each epoch."""
 
 Scores = dict[str, NDArray[np.float64]]

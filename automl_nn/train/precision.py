@@ -5,7 +5,9 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-Precision = Literal["float32", "bfloat16", "float64"]
+from automl_nn.model.stack import LEAST_ROUNDED
+
+Precision = Literal["auto", "float32", "bfloat16", "float64"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
@@ -14,7 +16,8 @@ def set_precision(network: nn.Module, precision: Precision) -> torch.dtype:
 
     In bfloat16, large products of dense layers round what they read while training. Weights, sums, elementwise
     operations, losses, optimizers and evaluation stay in float32, so that what is scored is what will predict. On a GPU
-    the products are in TF32 instead; a processor that cannot multiply in bfloat16 goes on in float32.
+    the products are in TF32 instead; a processor that cannot multiply in bfloat16 goes on in float32. `auto` is float32
+    until somebody has measured what is faster.
 
     Args:
         network: Changed in place.
@@ -36,3 +39,19 @@ def set_precision(network: nn.Module, precision: Precision) -> torch.dtype:
     dtype = torch.float64 if precision == "float64" else torch.float32
     network.to(dtype)
     return dtype
+
+
+def may_round(network: nn.Module, *, n_rows: int) -> bool:
+    """Whether a network has products that are large enough to be rounded.
+
+    Args:
+        network: The stack.
+        n_rows: Rows that its layers read in a step.
+
+    Example:
+        >>> from automl_nn.model.stack import Linear
+        >>> may_round(Linear(2, 64, 64), n_rows=256), may_round(Linear(2, 256, 256), n_rows=256)
+        (False, True)
+    """
+    weights = [module.weight for module in network.modules() if hasattr(module, "rounds")]
+    return any(n_rows * weight[0].numel() >= LEAST_ROUNDED for weight in weights if isinstance(weight, torch.Tensor))

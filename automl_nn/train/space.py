@@ -22,9 +22,10 @@ def train_space(family: Family, *, n_rows: int) -> Space:
     """The knobs of training, with ranges that suit the number of rows.
 
     `precision` is the floating type of inputs, network and losses. bfloat16 rounds what large products read and leaves
-    the rest in float32: faster for widths from 256 on processors that multiply in it. float64 costs about twice the
-    time; it is there for soft labels and regressions whose loss must come nearer to its floor than the seven digits of
-    float32 allow.
+    the rest in float32: faster for widths from 256 on processors that multiply in it. `auto` takes it where a search
+    with a time-out measures that it is clearly faster, and float32 elsewhere. float64 costs about twice the time; it is
+    there for soft labels and regressions whose loss must come nearer to its floor than the seven digits of float32
+    allow.
 
     Args:
         family: How the task reads outputs; it decides which losses there are.

@@ -117,11 +117,12 @@ class WindowBatches:
         rows, counted = windows.rows(), windows.known()
         begin, end, weight = (part.repeat_interleave(self._length) for part in self._by_window(epoch, step))
         weight = weight * (counted & (rows >= begin) & (rows < end))
-        rows, dense = rows.to(self._inputs.dense.device), self._inputs.dense
-        weight = weight.to(dense).unsqueeze(1)
+        rows = rows.to(self._inputs.numbers.device)
+        weight = weight.to(self._inputs.numbers).unsqueeze(1)
         if self._targets.weight is not None:
             weight = weight * self._targets.weight[rows]
-        return dense[rows], self._inputs.codes[rows], self._targets.y[rows], weight
+        inputs = self._inputs.at(rows)
+        return inputs.dense, inputs.codes, self._targets.y[rows], weight
 
     def _by_window(self, epoch: _Epoch, step: int) -> tuple[Tensor, Tensor, Tensor]:
         chosen = epoch.chosen[step]

@@ -1,5 +1,6 @@
 import datetime
 import json
+import pickle
 from decimal import Decimal
 
 import numpy as np
@@ -85,6 +86,30 @@ def test_the_three_forms_hold_what_was_given():
     np.testing.assert_array_equal(table.numbers()["x"], [1, np.nan, 3])
     np.testing.assert_array_equal(table.flags()["b"], [1, 0, np.nan])
     assert table.levels()["s"].tolist() == ["u", None, "v"]
+
+
+def test_rows_taken_twice_are_those_of_the_frame(known):
+    taken = known.take([2, 0, 1]).take([1, 1, 2])
+    assert taken.n_rows == 3
+    pd.testing.assert_frame_equal(taken.frame, known.frame.take([0, 0, 1]).reset_index(drop=True))
+
+
+def test_flags_take_a_byte_and_are_not_copied():
+    given = pd.DataFrame({"whole": [True, False, True], "gaps": [1.0, 0.0, None]})
+    table = Table.from_frame(given)
+    assert [str(kind) for kind in table.frame.dtypes] == ["bool", "float16"]
+    assert np.shares_memory(table.frame["whole"].to_numpy(), given["whole"].to_numpy())
+    given.loc[0, "whole"] = False
+    assert table.flags()["whole"].tolist() == [1, 0, 1]
+
+
+def test_a_pickled_table_can_be_shared_in_place():
+    x = np.arange(100).reshape(50, 2) % 3 == 0
+    buffers: list[pickle.PickleBuffer] = []
+    table = Table.from_frame(x).take(np.arange(40))
+    again = pickle.loads(pickle.dumps(table, protocol=5, buffer_callback=buffers.append), buffers=buffers)
+    pd.testing.assert_frame_equal(again.frame, table.frame)
+    assert sum(buffer.raw().nbytes for buffer in buffers) >= 2 * 40
 
 
 def test_a_table_of_one_role_has_empty_other_forms_of_full_length():

@@ -79,6 +79,14 @@ def test_columns_lie_in_their_order(name, table, frame):
     assert dense.shape == (N_ROWS, 8)
 
 
+def test_flags_take_a_byte_and_keep_what_lies_between():
+    table = Table.from_frame({"x": [0.1, 0.2, 0.4, 0.3], "flag": [0, 1, 0.25, None]}, roles={"flag": "boolean"})
+    inputs = fit(table).transform(table)
+    assert inputs.flags.dtype == torch.int8
+    torch.testing.assert_close(inputs.dense[:, 1], torch.tensor([-1, 1, -0.5, 0]), atol=0.5 / 127, rtol=0)
+    assert inputs.dense[[0, 1, 3], 1].tolist() == [-1, 1, 0]
+
+
 def test_codes_are_the_same_for_the_same_level_only(table, frame):
     encoder = fit(table)
     codes = encoder.transform(table).codes[:, 0].numpy()

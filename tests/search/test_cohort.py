@@ -148,6 +148,16 @@ def test_schedules_end_within_the_time():
     assert first["learning_rate"].iloc[-1] < 0.5 * first["learning_rate"].max()
 
 
+@pytest.mark.parametrize(("asked", "trained"), [("auto", "bfloat16"), ("float32", "float32")])
+def test_the_faster_precision_is_taken_where_it_is_open_and_noted(asked, trained, monkeypatch):
+    paces = {"bfloat16": 1e-6}
+    monkeypatch.setattr(Attempt, "may_round", True)
+    monkeypatch.setattr(Attempt, "pace", lambda self, seconds, precision=None: paces.get(precision, 1e-5))
+    study = Study(FRAME, "target", settings=QUICK | {"train.precision": asked})
+    study.tune(n_trials=2, timeout=60.0, references=False)
+    assert set(study.leaderboard()["train.precision"]) == {trained}
+
+
 def test_a_plan_without_a_timeout_follows_from_the_slots_alone():
     plan = Plan(Budget(n_trials=None, timeout=1e9), largest=4)
     assert plan.cohort(0) == range(1)

@@ -15,7 +15,7 @@ from sklearn.datasets import load_breast_cancer
 from automl_nn.study import Study
 if __name__ == "__main__":
     settings = {"train.n_epochs": 30, "train.patience": 30, "model.backbone.d_block": 32}
-    Study(load_breast_cancer(as_frame=True).frame, "target", settings=settings).tune(n_trials=10_000, n_workers=2)
+    Study(load_breast_cancer(as_frame=True).frame, "target", settings=settings).tune(n_trials=10_000, n_workers=3)
 """
 
 
@@ -27,7 +27,7 @@ def n_epochs():
 
 @pytest.fixture
 def search(own_folder):
-    """A search with two workers that are under way, and those workers."""
+    """A search with three workers, of which the parent is one, and the two others."""
     (own_folder / "search.py").write_text(PROGRAM)
     with subprocess.Popen([sys.executable, "search.py"]) as parent:
         while n_epochs() < 20 and parent.poll() is None:
@@ -50,5 +50,6 @@ def test_workers_end_with_their_parent_and_leave_a_study_to_go_on_with(sign, sea
     _, alive = psutil.wait_procs(workers, timeout=30)
     assert not alive
     states = Study.load("study").leaderboard()["state"].tolist()
-    assert "running" not in states
+    n_of_a_cohort = 8  # what a process that is killed cannot release; whoever goes on claims it again
+    assert states.count("running") <= (n_of_a_cohort if sign == signal.SIGKILL else 0)
     assert "failed" not in states

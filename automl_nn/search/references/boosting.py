@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from automl_nn.model.encoders import Inputs
-from automl_nn.search.references.parts import ABSENT, Array, Part, Sample, parts, prior
+from automl_nn.search.references.parts import ABSENT, ROWS_AT_ONCE, Array, Part, Sample, parts, prior
 from automl_nn.search.references.trees import Trees, join
 from automl_nn.task.base import Task
 
@@ -37,7 +37,8 @@ class Boosting:
 
     def output(self, inputs: Inputs) -> Array:
         """Outputs `(n_rows, d_out)`: log-odds, scores of classes, or standardized values."""
-        return self.trees.output(_columns(inputs, self.places, self.starts))
+        batches = inputs.batches(ROWS_AT_ONCE, length=1)
+        return np.concatenate([self.trees.output(_columns(batch, self.places, self.starts)) for batch in batches])
 
     @property
     def n_parameters(self) -> int:

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from automl_nn.model.encoders import Inputs
-from automl_nn.search.references.parts import ABSENT, Array, Part, Sample, parts, prior
+from automl_nn.search.references.parts import ABSENT, ROWS_AT_ONCE, Array, Part, Sample, parts, prior
 from automl_nn.task.base import Task
 
 MAX_ITER = 300
@@ -36,6 +36,9 @@ class Linear:
 
     def output(self, inputs: Inputs) -> Array:
         """Outputs `(n_rows, d_out)`: log-odds, scores of classes, or standardized values."""
+        return np.concatenate([self._output(batch) for batch in inputs.batches(ROWS_AT_ONCE, length=1)])
+
+    def _output(self, inputs: Inputs) -> Array:
         dense, codes = inputs.dense.numpy(), inputs.codes.numpy()
         output = dense.astype(np.float64) @ self.weight[: dense.shape[1]] + self.bias
         for column, start in enumerate(self.starts):

@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 ABSENT = -12.0
 """Output of a class that no training row has: a probability of about 1 in 100,000."""
 
+ROWS_AT_ONCE = 1 << 14
+"""Rows whose outputs are computed together: as floats, all of them may be too many."""
+
 
 @final
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ def test_a_decision_is_drawn_from_the_shell_and_from_python(run, own_folder):
         (("--reject", "0.1"), "several classes"),
         (("--cost-matrix", "gone.csv"), "gone.csv"),
         (("--trial", "7"), "has no trial 7"),
+        (("--cost", "fp=1,fn=5", "--amount", "b"), "a study takes no --label"),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_is_stored(run, home, words, part):

@@ -48,6 +48,18 @@ def test_scores_of_any_model_are_decided_on(run, scores, own_folder):
     assert [path.name for path in own_folder.iterdir()] == ["scores.csv"]
 
 
+def test_several_labels_get_a_threshold_each(run, scores, own_folder):
+    words = ("--score", "p,p", "--label", "y,rare", "--group", "site", "--compare", "mcc", "--picture", "seen")
+    report = json.loads(run(*words, "-f", "json")[1])
+    alone = json.loads(run(*COLUMNS, "--group", "site", "-f", "json")[1])
+    assert report["threshold"]["y"] == alone["threshold"]
+    assert report["labels"][0]["metrics"] == alone["metrics"]
+    assert list(report["interval"]) == ["y", "rare"]
+    assert "of all labels" in report["labels"][1]["rule"]
+    assert [row["goal"] for row in report["compare"]] == ["f1", "mcc"]
+    assert (own_folder / "seen" / "labels.csv").is_file()
+
+
 def test_goals_stand_side_by_side(run, scores):
     words = ("--maximize", "f1", "--compare", "f2", "--compare", "fp=1,fn=20", "--compare", "min_recall=0.9")
     report = json.loads(run(*COLUMNS, *words, "-f", "json")[1])
@@ -130,6 +142,11 @@ def test_the_threshold_of_theory_stands_beside_that_of_the_costs(run, scores):
         (("--score", "p"), "--label COL"),
         ((), "--score COL"),
         (("--score", "q", "--label", "y"), "no column 'q'"),
+        (("--score", "p,far", "--label", "y,all"), "is no probability"),
+        (("--score", "p,p", "--label", "y,y,y"), "names 2 columns and --label 3"),
+        (("--score", "p,p", "--label", "y,y", "--weight", "site"), "take no --weight"),
+        (("--score", "p,gone", "--label", "y,y"), "no column 'gone'"),
+        (("--score", "p,p", "--label", "y,all", "--reject", "1"), "several classes"),
         (("--score", "far", "--label", "y"), "is no probability"),
         (("--score", "none", "--label", "y"), "2000 of 2000 scores are not finite"),
         (("--score", "name", "--label", "y"), "not numbers"),
@@ -159,7 +176,7 @@ def test_the_threshold_of_theory_stands_beside_that_of_the_costs(run, scores):
         ((*COLUMNS, "--maximize", "roc_auc"), "not actions"),
         ((*COLUMNS, "--maximize", "recall"), "marks every row"),
         ((*COLUMNS, "--min-recall", "1.5"), "min_recall = 1.5"),
-        ((*COLUMNS, "--weight", "zero"), "at least 5 positives, but there are 0"),
+        ((*COLUMNS, "--weight", "zero"), "The weights sum to 0"),
         (("--score", "p", "--label", "rare"), "at least 5 positives, but there are 3: label 2 more"),
         (("--score", "p", "--label", "two"), "--positive"),
         ((*COLUMNS, "--cost-matrix", "scores.csv"), "one label, not several classes"),

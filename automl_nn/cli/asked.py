@@ -123,6 +123,11 @@ class Columns:
         """Whether a column is named that only a file of scores has."""
         return any((self.label, self.positive, self.weight, self.group, self.amount, self.time))
 
+    @property
+    def are_several(self) -> bool:
+        """Whether several labels are named, with commas between them."""
+        return "," in (self.label or "") and "," in (self.score or "")
+
 
 @final
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`automl-nn decide`: choose where to cut the scores, and write the model."""
 
 from pathlib import Path
+from typing import Any
 
 from automl_nn.cli import decide_options as ask
 from automl_nn.cli import event_options as ask_events
@@ -10,6 +11,7 @@ from automl_nn.cli.decide_study import decide_study
 from automl_nn.cli.event_options import Spans, goals_of_events
 from automl_nn.cli.event_scores import decide_event_file
 from automl_nn.cli.event_study import decide_event_study
+from automl_nn.cli.label_scores import decide_label_file
 from automl_nn.cli.output import Format, show
 from automl_nn.cli.scores import decide_file
 
@@ -94,8 +96,16 @@ def decide(
         report = decide_event_file(Path(study), asked, columns=columns, extras=extras, spans=spans)
     elif events:
         report = decide_event_study(study, asked, columns=columns, extras=extras, spans=spans, storage=storage)
+    elif is_file and columns.are_several:
+        report = decide_label_file(Path(study), asked, columns=columns, extras=extras)
     elif is_file:
         report = decide_file(Path(study), asked, columns=columns, extras=extras)
     else:
         report = decide_study(study, asked, columns=columns, extras=extras, storage=storage)
-    show(report, form)
+    show(report if form is Format.json else _brief(report), form)
+
+
+def _brief(report: dict[str, Any]) -> dict[str, Any]:
+    from automl_nn.review.decisions import brief
+
+    return brief(report)

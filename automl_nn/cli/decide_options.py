@@ -80,9 +80,15 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="MODEL.nn", help="Write the model with this decision.")
 ]
 Score = Annotated[
-    str | None, typer.Option("--score", metavar="COL", help="With a file: the probability of being positive.")
+    str | None,
+    typer.Option(
+        "--score", metavar="COL", help="With a file: the probability of being positive; of several labels, a,b."
+    ),
 ]
-Label = Annotated[str | None, typer.Option("--label", metavar="COL", help="With a file: what was true, 0 or 1.")]
+Label = Annotated[
+    str | None,
+    typer.Option("--label", metavar="COL", help="With a file: what was true, 0 or 1; of several labels, a,b."),
+]
 Positive = Annotated[
     str | None, typer.Option("--positive", metavar="NAME", help="With a file: the label that counts as 1.")
 ]

@@ -31,7 +31,7 @@ def decide_study(name: str, asked: Asked, *, columns: Columns, extras: Extras, s
     from automl_nn.review.decisions import compared, decision_report
 
     others = asked.others()
-    _check_files(extras)
+    check_files(extras)
     study = StoredResults(name, storage=storage)
     costs = None if asked.cost_matrix is None else read_costs(asked.cost_matrix, study.task.classes)
     goal = Goal.unless_empty(**asked.values(n_periods=_periods(study, asked), costs=costs))
@@ -55,8 +55,12 @@ def decide_study(name: str, asked: Asked, *, columns: Columns, extras: Extras, s
     return report
 
 
-def _check_files(extras: Extras) -> None:
-    """Refuse what cannot be written before anything is."""
+def check_files(extras: Extras) -> None:
+    """Refuse what cannot be written before anything is.
+
+    Raises:
+        InputError: A picture or a model file cannot be written there.
+    """
     if extras.picture is not None:
         from automl_nn.review.seen import check_picture
 

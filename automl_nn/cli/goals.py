@@ -75,14 +75,15 @@ def read_costs(path: Path, classes: Sequence[object]) -> tuple[tuple[float, ...]
         InputError: The file cannot be read, a class is absent, or a cost is no number.
     """
     from automl_nn.data.read import read_frame
+    from automl_nn.task.tasks import preview
 
     frame, names = read_frame(path), [str(name) for name in classes]
     table = frame.set_axis(frame.iloc[:, 0].astype(str), axis=0).iloc[:, 1:]
     for words, found in (("row", list(map(str, table.index))), ("column", list(map(str, table.columns)))):
         if sorted(found) != sorted(names):
             raise DecisionError(
-                f"{str(path)!r} must have one {words} for each of the classes {', '.join(names)}, but it has "
-                f"{', '.join(found)}."
+                f"{str(path)!r} must have one {words} for each of the {len(names)} classes {preview(names)}, "
+                f"but it has {len(found)}: {preview(found)}."
             )
     table.columns = table.columns.astype(str)
     try:

@@ -99,10 +99,15 @@ def _rows(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def _together(value: Any) -> str:
+    """A value beside others of its kind: one of several entries stands in brackets."""
+    return f"({_words(value)})" if isinstance(value, list | tuple) else _words(value)
+
+
 def _words(value: Any, *, lines: bool = False) -> str:
     """A value on one line; what would be long has one line for each entry if `lines` is true."""
     if isinstance(value, Mapping):
-        value = [f"{key}={_words(entry)}" for key, entry in value.items()]
+        value = [f"{key}={_together(entry)}" for key, entry in value.items()]
     if isinstance(value, list | tuple):
         texts = [_words(entry) for entry in value]
         return ("\n" if lines and sum(map(len, texts)) > JOINED else ", ").join(texts)

@@ -33,16 +33,12 @@ def decide_file(file: Path, asked: Asked, *, columns: Columns, extras: Extras) -
     Raises:
         InputError: The file or the goal cannot be used.
     """
-    from automl_nn.decide.goal import Goal
     from automl_nn.review.decisions import compared, cut_report
 
-    _check_options(asked, columns, extras)
-    others, alarms = asked.others(), asked.alarms
+    _check_file(file, columns)
+    check_options(asked, columns, extras)
     scores = Scores.read(file, columns)
-    n_periods = asked.periods
-    if alarms[1] and n_periods is None:
-        n_periods = periods_in(scores.frame, columns.time, period=alarms[1])
-    goals = [Goal.unless_empty(**asked.values(n_periods=n_periods)) or Goal(DEFAULT), *others]
+    goals = goals_of(asked, scores.frame, time=columns.time)
     shift = {} if extras.prevalence is None else {"prevalence": extras.prevalence}
     if extras.unlabelled is not None:
         shift = scores.look_at(extras.unlabelled)
@@ -54,10 +50,43 @@ def decide_file(file: Path, asked: Asked, *, columns: Columns, extras: Extras) -
         scores.see(cuts[0], goals[0], prevalence=prevalence).save(extras.picture)
         report["picture"] = str(extras.picture)
     named = {goal.describe(): one for goal, one in zip(goals, reports, strict=True)}
-    return report | ({"compare": compared(named)} if others else {})
+    return report | ({"compare": compared(named)} if len(goals) > 1 else {})
 
 
-def _check_options(asked: Asked, columns: Columns, extras: Extras) -> None:
+def goals_of(asked: Asked, frame: "pd.DataFrame", *, time: str | None) -> "list[Goal]":
+    """What is maximized, first, and what it is compared with.
+
+    Args:
+        asked: What the decision is for.
+        frame: One row for each score.
+        time: Name of the column of times.
+
+    Raises:
+        InputError: A goal is impossible, or alarms are counted in periods and there are no times.
+    """
+    from automl_nn.decide.goal import Goal
+
+    n_periods, period = asked.periods, asked.alarms[1]
+    if period and n_periods is None:
+        n_periods = periods_in(frame, time, period=period)
+    return [Goal.unless_empty(**asked.values(n_periods=n_periods)) or Goal(DEFAULT), *asked.others()]
+
+
+def _check_file(file: Path, columns: Columns) -> None:
+    """Refuse a study that is asked for what only a file of scores has."""
+    if not file.is_file() and (columns.score is None or columns.label is None):
+        raise DecisionError(
+            f"There is no file {str(file)!r}, and a study takes no --label, --positive, --weight, --group, --amount or "
+            "--time: leave them out, or name a file with --score and --label."
+        )
+
+
+def check_options(asked: Asked, columns: Columns, extras: Extras) -> None:
+    """Refuse what a file of scores cannot be asked for.
+
+    Raises:
+        InputError: The options contradict each other or the file.
+    """
     if extras.trial is not None or extras.output is not None:
         raise DecisionError("A file of scores has no trials and no model: leave --trial and --output out.")
     if asked.cost_matrix is not None:
@@ -110,8 +139,7 @@ class Scores:
     @property
     def groups(self) -> Any:
         """Rows that belong together, as text (n_rows,); None if nothing is said."""
-        name = self.columns.group
-        return None if name is None else column_of(self.frame, name).astype(str).to_numpy()
+        return groups_of(self.frame, self.columns)
 
     @property
     def weight(self) -> Any:
@@ -180,6 +208,15 @@ def column_of(frame: "pd.DataFrame", name: str) -> "pd.Series[Any]":
     if name not in frame:
         raise DataError(f"There is no column {name!r}. {did_you_mean(name, map(str, frame.columns))}")
     return frame[name]
+
+
+def groups_of(frame: "pd.DataFrame", columns: Columns) -> Any:
+    """Rows that belong together, as text (n_rows,); None if nothing is said.
+
+    Raises:
+        DataError: There is no such column.
+    """
+    return None if columns.group is None else column_of(frame, columns.group).astype(str).to_numpy()
 
 
 def numbers(frame: "pd.DataFrame", name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,10 @@ from automl_nn.decide.scores import drift_of_scores, logit_of
 from automl_nn.decide.shift import BaseRate, estimate_base_rate
 from automl_nn.decide.utilities import Array
 from automl_nn.errors import DecisionError
-from automl_nn.search.store import Store
 from automl_nn.task.base import Task
+
+if TYPE_CHECKING:
+    from automl_nn.search.store import Store  # which imports Optuna
 
 DAYS = "val_days"
 """Under which the times of the rows that choose are stored, in days since the first."""
@@ -59,7 +61,7 @@ class Decider:
             self.task, self.output, self.y, goal=goal, groups=self.groups, prevalence=prevalence, seed=self.seed
         )
 
-    def keep(self, decision: Decision, *, store: Store, study_id: int, run_id: int | None) -> None:
+    def keep(self, decision: Decision, *, store: "Store", study_id: int, run_id: int | None) -> None:
         """Store a decision as a row: what was asked, what it was made from, what came out, and when.
 
         Args:

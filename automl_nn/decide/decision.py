@@ -82,8 +82,9 @@ class Decision(ABC):
         """
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
-        return {"family": self.family, **asdict(self)}
+        """A dictionary of plain values; of a scorer only the name."""
+        goal = None if self.goal is None else self.goal.to_json()
+        return {"family": self.family, **asdict(self), "goal": goal}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Decision":

@@ -157,9 +157,15 @@ class Goal:
         """The goal in words."""
         if self.for_classes:
             return self._describe_for_classes()
-        kept = self.constraints.describe()
+        kept = self.constraints.describe() + self._describe_alarms()
         name = self.maximize if self._is_of_old_scorer else self.utility.name
         return f"{name} with {kept}" if kept else str(name)
+
+    def _describe_alarms(self) -> str:
+        alarms = self._alarms()
+        if alarms is None or alarms != self.constraints.top_k:
+            return ""
+        return f" ({self.max_alarms:g} in each of {self.n_periods:.4g} periods)"
 
     def _describe_for_classes(self) -> str:
         named = self.maximize or "accuracy" if self.costs is None else f"cost matrix of {len(self.costs)} classes"

@@ -60,8 +60,8 @@ class Promise:
     """What a chosen cut-off will be worth on new rows.
 
     Args:
-        utility: Worth on the rows that chose, less `optimism`.
-        interval: Where the worth on new rows lies, with 90 % confidence.
+        utility: Worth on the rows that chose, less `optimism`; never beyond what any actions could be worth.
+        interval: Where the worth on new rows lies, with 90 % confidence; nor this.
         optimism: Mean over resamples of what the rule's choice is worth there, less what it is worth on all rows.
     """
 
@@ -89,11 +89,22 @@ def promise(sweep: Sweep, chosen: int, *, resampled: Sweep, again: Indices) -> P
     """
     errors = np.take_along_axis(resampled.worth, again[:, None], axis=1)[:, 0] - sweep.worth[0, again]
     optimism = float(errors.mean())
-    utility = float(sweep.worth[0, chosen]) - optimism
-    away = _posterior(sweep.utility, Counts(*(count[0, chosen] for count in sweep.counts)))
+    counts = Counts(*(count[0, chosen] for count in sweep.counts))
+    worst, best = _reach(sweep.utility, counts)
+    utility = float(np.clip(sweep.worth[0, chosen] - optimism, worst, best))
+    away = _posterior(sweep.utility, counts)
     wider = max(1.0, float(errors.std(ddof=1)) / max(float(away.std()), 1e-300))
-    low, high = utility + wider * np.quantile(away, TAILS)
+    low, high = np.clip(utility + wider * np.quantile(away, TAILS), worst, best)
     return Promise(utility, (float(min(low, utility)), float(max(high, utility))), optimism)
+
+
+def _reach(utility: Utility, counts: Counts) -> tuple[float, float]:
+    """The worth of these rows if each is wrong, and if each is right; no bounds where errors may be worth something."""
+    if not utility.monotone:
+        return -np.inf, np.inf
+    none, positives, negatives = np.zeros(1), np.atleast_1d(counts.tp + counts.fn), np.atleast_1d(counts.fp + counts.tn)
+    wrong, right = Counts(none, negatives, positives, none), Counts(positives, none, none, negatives)
+    return float(utility.of(*wrong)[0]), float(utility.of(*right)[0])
 
 
 def _posterior(utility: Utility, counts: Counts) -> Array:

@@ -52,17 +52,31 @@ def choose_one_vs_rest(
     scores, actual = labelled(logits, targets)
     action = (scores - [cut.logit for cut in cuts]).argmax(axis=1)
     metrics, optimism = _metrics(actual, action, len(cuts)), float(np.mean([cut.optimism for cut in cuts]))
+    plain, worth = _metrics(actual, scores.argmax(axis=1), len(cuts)), metrics[utility] - optimism
     return OneVsRest(
         "multiclass",
         question.goal,
         calibration,
         cuts=cuts,
-        utility=metrics[utility] - optimism,
+        utility=worth,
         optimism=optimism,
         metrics=metrics,
-        metrics_at_argmax=_metrics(actual, scores.argmax(axis=1), len(cuts)),
-        warnings=warn_of_rare(np.bincount(actual, minlength=len(cuts))),
+        metrics_at_argmax=plain,
+        warnings=(
+            *warn_of_rare(np.bincount(actual, minlength=len(cuts))),
+            *_warn_of_argmax(utility, worth, plain[utility]),
+        ),
     )
+
+
+def _warn_of_argmax(utility: str, worth: float, plain: float) -> list[str]:
+    """Cut-offs that are no better than none are not worth having."""
+    if plain < worth:
+        return []
+    return [
+        f"Without cut-offs {utility} is {plain:.4g} on these rows, no less than the {worth:.4g} to count on with them: "
+        "leave one_vs_rest out."
+    ]
 
 
 def _metrics(actual: npt.NDArray[np.int64], action: npt.NDArray[np.int64], n_classes: int) -> dict[str, float]:

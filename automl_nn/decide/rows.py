@@ -52,6 +52,8 @@ def checked_rows(
         raise DecisionError(f"Scores {s.shape}, labels {t.shape} and weights {w.shape} must be columns of one length.")
     if not (np.isfinite(w).all() and (w >= 0).all()):
         raise DecisionError("A weight is negative or not finite: it counts equal rows, so give 0 or more.")
+    if len(w) and not w.any():
+        raise DecisionError("The weights sum to 0, so that no row is left: give a weight above 0 to rows with a label.")
     rows = ~np.isnan(t) & (w > 0)
     s, t, w = s[rows], t[rows], w[rows]
     if not np.isfinite(s).all():

@@ -1,17 +1,18 @@
 """Decide on the scores of any model: probabilities and labels are enough."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
-from automl_nn.decide.calibrate import fit_calibration
+from automl_nn.decide.calibrate import Calibration, fit_calibration
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.drift import Drift, Histogram, drift
 from automl_nn.decide.goal import Goal
-from automl_nn.decide.labels import cut_of
+from automl_nn.decide.label_decision import Cuts
+from automl_nn.decide.labels import Question, choose_cuts, cut_of, judged
 from automl_nn.decide.reliability import quality, reliability
 from automl_nn.decide.shift import BaseRate, estimate_base_rate
 from automl_nn.decide.threshold import choose_threshold
@@ -63,6 +64,7 @@ def decide_scores(
         raise DecisionError(f"{goal.describe()!r} is a goal of several classes, but these are the scores of one label.")
     p, t = np.asarray(scores, dtype=np.float64), np.asarray(y, dtype=np.float64)
     check_probabilities(p, t)
+    p = _any_where_missing(p, t)
     logits = logit_of(p)
     choice = choose_threshold(
         logits,
@@ -79,6 +81,54 @@ def decide_scores(
     cut = cut_of(label, logits, t, choice=choice, weight=weight, prevalence=prevalence)
     threshold = _in_unit(p, logits >= choice.threshold, cut.threshold)
     return replace(cut, threshold=threshold, reliability=quality(reliability(logits, t, weight=weight)))
+
+
+def decide_label_scores(
+    scores: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    goal: Goal,
+    labels: Sequence[str],
+    groups: npt.ArrayLike | None = None,
+    seed: int = 0,
+) -> Cuts:
+    """Choose a threshold for each of several labels, in the unit of a model's scores.
+
+    A label with few positives leans on the others, as in `choose_cuts`; nothing is calibrated.
+
+    Args:
+        scores: Probabilities of each label, (n_rows, n_labels), in [0, 1].
+        y: Labels in {0, 1}, NaN where missing, (n_rows, n_labels); rows that the model was not trained on.
+        goal: What the decision is for.
+        labels: How the labels are called, (n_labels,).
+        groups: Rows that belong together, (n_rows,): resamples draw them as a whole.
+        seed: Seed of the resamples.
+
+    Raises:
+        DecisionError: The scores are no probabilities, or a label does not carry its threshold.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = (rng.random((900, 2)) < 0.2).astype(float)
+        >>> p = 1 / (1 + np.exp(2 - rng.normal(2 * y)))
+        >>> alone = decide_scores(p[:, 0], y[:, 0], goal=Goal("f1"))
+        >>> decide_label_scores(p, y, goal=Goal("f1"), labels=["a", "b"]).thresholds[0] == alone.threshold
+        True
+    """
+    if goal.for_classes:
+        raise DecisionError(f"{goal.describe()!r} is a goal of several classes, but these are the scores of labels.")
+    p, t = np.asarray(scores, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    for one, known in zip(p.T, t.T, strict=True):
+        check_probabilities(one, known)
+    p = _any_where_missing(p, t)
+    logits = logit_of(p)
+    cuts = choose_cuts(labels, logits, t, Question(goal, groups=groups, seed=seed))
+    identity = Calibration.identity(len(cuts))
+    cuts = tuple(
+        replace(cut, threshold=_in_unit(p[:, j], logits[:, j] >= cut.logit, cut.threshold))
+        for j, cut in enumerate(judged(cuts, identity, logits, t))
+    )
+    return Cuts("multilabel", goal, identity, cuts)
 
 
 def logit_of(p: Array) -> Array:
@@ -172,6 +222,11 @@ def _row_costs(goal: Goal, amounts: npt.ArrayLike) -> tuple[float, Array]:
         raise DecisionError("Amounts multiply the cost of a miss: give the costs, as in --cost fp=5,fn=1.")
     fp, fn = goal.cost
     return fp, fn * np.asarray(amounts, dtype=np.float64)
+
+
+def _any_where_missing(p: Array, y: Array) -> Array:
+    """The scores, and a number in place of those that may be missing because their label is."""
+    return np.where(np.isnan(y), 0.5, p)
 
 
 def _in_unit(p: Array, marked: npt.NDArray[np.bool_], threshold: float) -> float:

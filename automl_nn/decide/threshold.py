@@ -302,7 +302,7 @@ def _warnings(counts: Counts, missed: float, constraints: Constraints) -> list[s
     ]
     if missed > 0.1:
         warnings.append(
-            f"{constraints.describe()} is missed in {missed:.0%} of the resamples: ask for more to be safe."
+            f"{constraints.describe()} is missed in {missed:.0%} of the resamples: leave a margin to be safe."
         )
     if tp + fp == 0 or fn + tn == 0:
         warnings.append(

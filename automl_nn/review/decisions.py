@@ -1,6 +1,6 @@
 """The numbers of a decision: dictionaries of plain values with keys that stay."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automl_nn.decide.class_decisions import Costs, Offsets, OneVsRest
@@ -36,7 +36,21 @@ def _chosen(decision: Decision) -> Report:
     if decision.kind == "binary":
         return {**cut_report(decision.cuts[0]), "warnings": warnings}
     labels = [{"label": cut.label, **cut_report(cut)} for cut in decision.cuts]
-    return {"utility": decision.utility, "labels": labels, "warnings": warnings}
+    return {
+        **_by_name(decision.cuts),
+        "utility": decision.utility,
+        "rule": "one threshold a label",
+        "labels": labels,
+        "warnings": warnings,
+    }
+
+
+def _by_name(cuts: Sequence[Cut]) -> Report:
+    """The thresholds of several labels or classes and their intervals."""
+    return {
+        "threshold": {cut.label: cut.threshold for cut in cuts},
+        "interval": {cut.label: list(cut.interval) for cut in cuts},
+    }
 
 
 def cut_report(cut: Cut) -> Report:
@@ -59,10 +73,11 @@ def cut_report(cut: Cut) -> Report:
 
 def _offsets(decision: Offsets) -> Report:
     choice = decision.choice
+    classes = [histogram.label for histogram in decision.histograms] or range(len(choice.offsets))
     return {
         "strength": choice.strength,
         "interval": list(choice.interval),
-        "offsets": list(choice.offsets),
+        "offsets": {str(name): offset for name, offset in zip(classes, choice.offsets, strict=True)},
         "utility": choice.utility,
         "utility_interval": list(choice.utility_interval),
         "rule": choice.rule,
@@ -74,6 +89,7 @@ def _offsets(decision: Offsets) -> Report:
 
 def _one_vs_rest(decision: OneVsRest) -> Report:
     return {
+        **_by_name(decision.cuts),
         "utility": decision.utility,
         "optimism": decision.optimism,
         "rule": "one cut-off a class",
@@ -125,6 +141,30 @@ def compared(reports: Mapping[str, Report]) -> list[Report]:
         [{'goal': 'f1', 'threshold': 0.2, 'utility': 0.5, 'recall': 0.9}]
     """
     return [{"goal": goal, **_row(report)} for goal, report in reports.items()]
+
+
+def brief(report: Report) -> Report:
+    """The report for people: a label, a class and a goal to compare with have one line each, with what fits on it.
+
+    Example:
+        >>> cut = {"label": "a", "threshold": 0.2, "metrics": {"at_threshold": {"recall": 0.9}}, "out_of_bag": {}}
+        >>> brief({"goal": "f1", "threshold": {"a": 0.2}, "labels": [cut]})
+        {'goal': 'f1', 'labels': [{'label': 'a', 'threshold': 0.2, 'recall': 0.9}]}
+    """
+    lines = {
+        part: [{name: row[name], **_row(row)} for row in report[part]]
+        for part, name in (("labels", "label"), ("classes", "class"))
+        if part in report
+    }
+    if "compare" in report:
+        lines["compare"] = [_without_groups(row) for row in report["compare"]]
+    return _without_groups(report) | lines
+
+
+def _without_groups(report: Report) -> Report:
+    """Without the thresholds of several labels or classes, which have lines of their own."""
+    groups = [name for name in ("threshold", "interval") if isinstance(report.get(name), Mapping)]
+    return {name: value for name, value in report.items() if name not in groups}
 
 
 def _row(report: Report) -> Report:

@@ -162,15 +162,18 @@ def draw_labels(axes: Axes, table: pd.DataFrame, *, column: str) -> None:
     axes.grid(axis="x", alpha=0.3)
 
 
-def draw_class_curve(axes: Axes, curve: pd.DataFrame) -> None:
+def draw_class_curve(axes: Axes, curve: pd.DataFrame, *, chosen: float) -> None:
     """What is maximized against the power of the prior, or against the share of rows that are answered.
 
     Args:
         axes: Where to.
         curve: What the decision's `curve` returned.
+        chosen: The power, or the share, of the decision.
     """
     words = {"strength": "power of the prior", "answered": "share of rows answered"}
     column = next(name for name in words if name in curve)
-    axes.plot(curve[column], curve["utility"], "o-", markersize=3)
+    axes.plot(curve[column], curve["utility"], "o-", markersize=3, label="rows that chose")
+    axes.axvline(chosen, color=CHOSEN, label=f"chosen {chosen:.3g}")
+    axes.legend(loc="best", fontsize="small")
     axes.set(xlabel=words[column], ylabel="utility", title=f"utility by {words[column]}")
     axes.grid(alpha=0.3)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_nn.decide.class_decisions import OneVsRest
+from automl_nn.decide.class_decisions import Costs, Offsets, OneVsRest
 from automl_nn.decide.class_outputs import odds_against_rest
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.decision import Decision
@@ -94,7 +94,7 @@ def see(
         names = [str(name) for name in task.classes]
         table = class_confusions(decision, outputs, targets, names=names)
         cuts = _see_classes(decision, outputs, targets, units) if isinstance(decision, OneVsRest) else {}
-        return SeenClasses(words, table, decision.curve(outputs, targets), cuts)
+        return SeenClasses(words, table, decision.curve(outputs, targets), _on_curve(decision), cuts)
     seen = _see_labels(decision, outputs, targets, units)
     if decision.kind == "binary":
         return seen[decision.cuts[0].label]
@@ -125,6 +125,13 @@ def _see_classes(
         cut.label: see_cut(cut, Scored(rest[:, j], odds[:, j], groups=groups), goal=_goal(decision))
         for j, cut in enumerate(decision.cuts)
     }
+
+
+def _on_curve(decision: Decision) -> float:
+    """The power of the prior, or the share of rows that are answered; NaN where each class has a cut-off."""
+    if isinstance(decision, Offsets):
+        return decision.choice.strength
+    return decision.choice.metrics["answered"] if isinstance(decision, Costs) else np.nan
 
 
 def _goal(decision: Decision) -> Goal:

@@ -243,12 +243,14 @@ class SeenClasses(Seen):
         goal: What it is for.
         confusion: How often each class got which action, by the decision and by the most probable class.
         curve: What other strengths, shares of answered rows or cut-offs give.
+        chosen: Where on the curve the decision lies; NaN where each class has a cut-off.
         cuts: The cut-off of each class alone; empty where there are none.
     """
 
     goal: str
     confusion: pd.DataFrame
     curve: pd.DataFrame
+    chosen: float
     cuts: Mapping[str, SeenCut]
 
     @property
@@ -265,7 +267,9 @@ class SeenClasses(Seen):
             "confusion_at_argmax": lambda axes: self._draw_confusion(axes, "argmax", words="the most probable class"),
             "confusion": lambda axes: self._draw_confusion(axes, "decision", words="the decision"),
         }
-        return panels if self.cuts else panels | {"curve": lambda axes: draw_class_curve(axes, self.curve)}
+        if self.cuts:
+            return panels
+        return panels | {"curve": lambda axes: draw_class_curve(axes, self.curve, chosen=self.chosen)}
 
     @property
     def panel_size(self) -> tuple[float, float]:

@@ -256,3 +256,14 @@ def test_what_is_not_a_decision_is_not_read(values):
 def test_deciding_imports_neither_torch_nor_optuna():
     code = "import sys, automl_nn.decide; print({'torch', 'optuna'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_a_decision_for_an_own_scorer_is_stored_and_applied_again():
+    rng = np.random.default_rng(0)
+    y = (rng.random((400, 1)) < 0.3).astype(float)
+    output = rng.normal(2 * y - 1)
+    goal = Goal(sk.make_scorer(sk.fbeta_score, beta=3))
+    decision = decide(Binary(("ill",), "roc_auc"), output, y, goal=goal)
+    again = Decision.from_json(json.loads(json.dumps(decision.to_json())))
+    assert again.goal.describe() == "own scorer fbeta_score(beta=3)"
+    assert np.array_equal(again.apply(output), decision.apply(output))

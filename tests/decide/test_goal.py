@@ -67,7 +67,7 @@ def test_an_impossible_goal_is_refused_in_one_sentence(values, message):
         (Goal(min_precision=0.8, min_recall=0.1), "f1 with precision >= 0.8 and recall >= 0.1"),
         (Goal(top_k=30), "marked with at most 30 rows marked"),
         (Goal(max_fpr=0.1), "recall with false positive rate <= 0.1"),
-        (Goal("recall", max_alarms=3, n_periods=10), "recall with at most 30 rows marked"),
+        (Goal("recall", max_alarms=3, n_periods=10), "recall with at most 30 rows marked (3 in each of 10 periods)"),
         (Goal("recall", top_k=20, max_alarms=3, n_periods=10), "recall with at most 20 rows marked"),
         (Goal("net_benefit@0.1"), "net_benefit@0.1"),
         (Goal(cost=(3, 9, 2, 1)), "cost(fp=3, fn=9, tp=2, tn=1)"),

@@ -37,6 +37,16 @@ def test_without_a_missed_row_the_interval_still_has_a_width():
     choice = choose_threshold(scores, y, utility="balanced_accuracy")
     assert balanced_accuracy_score(y, scores >= choice.threshold) == 1
     assert choice.utility_interval[0] < 0.99
+    assert choice.utility_interval[1] == 1
+
+
+@pytest.mark.parametrize("n_positives", [5, 8])
+def test_nothing_is_promised_that_no_action_could_be_worth(n_positives):
+    scores, y = _rows(n_positives, 600, seed=0)
+    for utility, worst in (("f1", 0), ("mcc", -1), ("balanced_accuracy", 0)):
+        choice = choose_threshold(np.flip(scores), y, utility=utility)
+        low, high = choice.utility_interval
+        assert worst <= low <= choice.utility <= high <= 1
 
 
 def test_rows_that_come_in_groups_make_the_interval_wider():

@@ -55,3 +55,14 @@ def test_a_utility_of_two_classes_only_is_refused():
     x, y = _rows(100)
     with pytest.raises(DecisionError, match="cannot maximize 'youden'"):
         decide(TASK, x, y[:, None], goal=Goal("youden", one_vs_rest=True))
+
+
+def test_cut_offs_that_are_no_better_than_none_are_told():
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=300)
+    x = np.log(0.9 * np.eye(3)[y] + 0.05) + 1e-3 * rng.normal(size=(300, 3))
+    decision = decide(TASK, x, y[:, None], goal=Goal("f1", one_vs_rest=True))
+    assert decision.metrics_at_argmax["f1"] == 1
+    assert any(warning.startswith("Without cut-offs f1 is 1 on these rows") for warning in decision.warnings)
+    x, y = _rows()
+    assert not decide(TASK, x, y[:, None], goal=Goal("f1", one_vs_rest=True)).warnings

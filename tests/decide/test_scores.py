@@ -6,7 +6,7 @@ from scipy.special import expit
 from sklearn.metrics import f1_score
 
 from automl_nn.decide.goal import Goal
-from automl_nn.decide.scores import decide_scores, logit_of, positives
+from automl_nn.decide.scores import decide_label_scores, decide_scores, logit_of, positives
 from automl_nn.errors import DecisionError
 
 
@@ -104,3 +104,18 @@ def test_the_threshold_of_calibrated_scores_is_that_of_the_costs(fp, fn):
     cut = decide_scores(p, (rng.random(100_000) < p).astype(float), goal=Goal(cost=(fp, fn)))
     assert cut.theory == pytest.approx(fp / (fp + fn))
     assert cut.threshold == pytest.approx(fp / (fp + fn), abs=0.04)
+
+
+def test_several_labels_are_cut_as_each_alone_and_missing_ones_need_no_score():
+    p, y = (np.stack(columns, axis=1) for columns in zip(_rows(seed=0), _rows(seed=1), strict=True))
+    p[:100, 1], y[:100, 1] = np.nan, np.nan
+    decision = decide_label_scores(p, y, goal=Goal("f1"), labels=["a", "b"])
+    alone = decide_scores(p[:, 0], y[:, 0], goal=Goal("f1"))
+    assert decision.cuts[0].threshold == alone.threshold
+    for j, cut in enumerate(decision.cuts):
+        assert ((p[:, j] >= cut.threshold) & (y[:, j] == 1)).sum() == cut.metrics["tp"]
+    known = decide_scores(p[100:, 1], y[100:, 1], goal=Goal("f1"), seed=1)
+    assert decision.cuts[1].threshold == known.threshold
+    assert decide_scores(p[:, 1], y[:, 1], goal=Goal("f1"), seed=1) == known
+    with pytest.raises(DecisionError, match="1 of 1500 scores are not finite"):
+        decide_label_scores(np.where(p == p[7, 0], np.inf, p), y, goal=Goal("f1"), labels=["a", "b"])

@@ -193,7 +193,7 @@ def test_a_constraint_that_resamples_miss_is_said():
         ({"scores": [1.0, 2.0]}, "must be columns of one length"),
         ({"y": [2.0] * 400}, "The label 2 is neither 0 nor 1"),
         ({"weight": [-1.0] * 400}, "A weight is negative or not finite"),
-        ({"weight": [0.0] * 400}, "at least 5 positives, but there are 0"),
+        ({"weight": [0.0] * 400}, "The weights sum to 0"),
         ({"utility": "f7"}, "Unknown utility 'f7'"),
         ({"rule": "bootstrap mean"}, "Unknown rule 'bootstrap mean'. Did you mean 'bootstrap median'"),
         ({"n_bootstrap": 2}, "n_bootstrap = 2 is too few"),

@@ -67,6 +67,13 @@ def test_the_drawings_show_the_numbers():
     assert f"by theory {seen.cut.theory:.3g}" in words
 
 
+def test_what_was_chosen_between_classes_is_marked_on_the_curve():
+    seen = _seen("offsets")
+    axes = seen.sheet().axes[-1]
+    assert axes.lines[-1].get_xdata() == [seen.chosen, seen.chosen]
+    assert np.isclose(seen.curve["strength"], seen.chosen).any()
+
+
 def test_costs_are_drawn_as_costs():
     axes = _seen("rare").sheet().axes[1]
     assert axes.get_ylabel().startswith("mean cost of a row")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from automl_nn.decide.choose import decide
-from automl_nn.review.decisions import decision_report
+from automl_nn.review.decisions import brief, compared, decision_report
 from automl_nn.review.tables import check_report, label_rows, study_report, trial_rows
 from automl_nn.search.problem import pose
 from automl_nn.task.tasks import Binary, Multiclass, Multilabel, Regression
@@ -106,6 +106,9 @@ def test_a_binary_decision_has_its_threshold_on_top():
 def test_several_labels_have_a_row_each():
     report = decision_report(decide(Multilabel(("a", "b"), "roc_auc"), *outputs(2)))
     assert [row["label"] for row in report["labels"]] == ["a", "b"]
+    assert report["threshold"] == {row["label"]: row["threshold"] for row in report["labels"]}
+    assert report["interval"] == {row["label"]: row["interval"] for row in report["labels"]}
+    assert report["rule"] == "one threshold a label"
 
 
 def test_classes_show_their_offsets():
@@ -113,10 +116,20 @@ def test_classes_show_their_offsets():
     y = rng.integers(0, 3, size=(300, 1)).astype(float)
     output = rng.normal(size=(300, 3)) + 2 * np.eye(3)[y[:, 0].astype(int)]
     report = decision_report(decide(Multiclass(("y",), "neg_log_loss", ("a", "b", "c")), output, y))
-    assert len(report["offsets"]) == 3
+    assert list(report["offsets"]) == ["a", "b", "c"]
     assert set(report["metrics"]) == {"with_offsets", "at_argmax"}
 
 
 def test_quantities_need_no_decision():
     task = Regression(("y",), "r2", (0.0,), (1.0,))
     assert decision_report(decide(task, *outputs(1))) == {"task": "regression", "goal": None, "warnings": []}
+
+
+def test_people_read_one_line_a_label_and_nothing_twice():
+    report = decision_report(decide(Multilabel(("a", "b"), "roc_auc"), *outputs(2)))
+    shown = brief(report | {"compare": compared({"f1": report})})
+    assert [row["label"] for row in shown["labels"]] == ["a", "b"]
+    assert {"threshold", "interval", "precision", "recall"} <= set(shown["labels"][0])
+    assert not any(isinstance(value, dict) for value in shown["labels"][0].values())
+    assert not {"threshold", "interval"} & (set(shown) | set(shown["compare"][0]))
+    assert {name: shown[name] for name in ("goal", "utility")} == {name: report[name] for name in ("goal", "utility")}

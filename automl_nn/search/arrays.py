@@ -46,7 +46,10 @@ def prediction(connection: Connection, run_id: int, *, part: str) -> npt.NDArray
         select(PredictionTable).where(PredictionTable.run_id == run_id, PredictionTable.part == part)
     ).first()
     if found is None:
-        raise StorageError(f"Run {run_id} has no stored outputs for the part {part!r}: it did not finish.")
+        raise StorageError(
+            f"Run {run_id} has no stored outputs for the part {part!r}: it did not finish. Decide on another trial, or "
+            "tune on until one finishes."
+        )
     return unpack(found.output, FLOATS).reshape(found.shape).astype(np.float32)
 
 

@@ -22,6 +22,9 @@ _EXPORTS = {
     "DecisionError": "automl_nn.errors",
     "DivergedError": "automl_nn.errors",
     "Held": "automl_nn.space.ranges",
+    "ImageClassifier": "automl_nn.estimator",
+    "ImageEmbedder": "automl_nn.estimator",
+    "ImageRegressor": "automl_nn.estimator",
     "InputError": "automl_nn.errors",
     "Integer": "automl_nn.space.ranges",
     "ModelFileError": "automl_nn.errors",
@@ -35,13 +38,15 @@ _EXPORTS = {
     "SpaceError": "automl_nn.errors",
     "SplitError": "automl_nn.errors",
     "StepClassifier": "automl_nn.estimator",
+    "StepRegressor": "automl_nn.estimator",
     "StorageError": "automl_nn.errors",
     "Study": "automl_nn.study",
     "TargetError": "automl_nn.errors",
     "TrainingError": "automl_nn.errors",
+    "read_images": "automl_nn.data.image_files",
 }
 
-__all__ = [*_EXPORTS, "__version__"]
+__all__ = sorted([*_EXPORTS, "__version__"])
 
 
 def __getattr__(name: str) -> Any:

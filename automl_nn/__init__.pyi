@@ -1,3 +1,4 @@
+from automl_nn.data.image_files import read_images as read_images
 from automl_nn.data.series import SeriesColumns as SeriesColumns
 from automl_nn.decide.decision import Decision as Decision
 from automl_nn.errors import AutoMLError as AutoMLError
@@ -16,9 +17,13 @@ from automl_nn.errors import TrainingError as TrainingError
 from automl_nn.estimator import AutoMLClassifier as AutoMLClassifier
 from automl_nn.estimator import AutoMLRegressor as AutoMLRegressor
 from automl_nn.estimator import DecisionClassifier as DecisionClassifier
+from automl_nn.estimator import ImageClassifier as ImageClassifier
+from automl_nn.estimator import ImageEmbedder as ImageEmbedder
+from automl_nn.estimator import ImageRegressor as ImageRegressor
 from automl_nn.estimator import SeriesClassifier as SeriesClassifier
 from automl_nn.estimator import SeriesRegressor as SeriesRegressor
 from automl_nn.estimator import StepClassifier as StepClassifier
+from automl_nn.estimator import StepRegressor as StepRegressor
 from automl_nn.predict import Predictor as Predictor
 from automl_nn.search.problem import Parting as Parting
 from automl_nn.space.ranges import Choice as Choice

@@ -16,19 +16,25 @@ from typing import Any, final
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
+from automl_nn.data.image import ImageForm, Images
+from automl_nn.data.image_folder import PATH
+from automl_nn.data.image_given import given_rows, table_of
+from automl_nn.data.maps import MapForm, at_places
 from automl_nn.data.read import as_frame, read_frame
 from automl_nn.data.series import SeriesColumns, Steps
 from automl_nn.data.table import Table
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend
 from automl_nn.decide.event_decision import EventCuts
-from automl_nn.errors import ModelFileError
+from automl_nn.errors import DataError, ModelFileError
 from automl_nn.search.problem import N_PROBE
 from automl_nn.search.references.reference import Reference
 from automl_nn.task.base import Task
 from automl_nn.task.tasks import task_from_json
+from automl_nn.train.device import threads, threads_for
 from automl_nn.train.trained import Trained
 
 FORMAT = 1
@@ -53,6 +59,9 @@ class Predictor:
         weights: Weight of each network in the mean of their outputs; they sum to 1.
         versions: Libraries that the model was made with.
         series: Where rows are steps: the columns that say of which series, and when.
+        images: Where rows have images: their form. `data` is then the images, or a frame of what stands beside them,
+            which are given as `images`.
+        maps: Where each pixel has an output: the form of the maps.
 
     Example:
         >>> import tempfile
@@ -72,70 +81,102 @@ class Predictor:
     weights: tuple[float, ...]
     versions: Mapping[str, str]
     series: SeriesColumns | None = None
+    images: ImageForm | None = None
+    maps: MapForm | None = None
 
-    def output(self, data: Any) -> NDArray[np.float64]:
+    def output(self, data: Any, *, images: Any = None) -> NDArray[np.float64]:
         """The networks' mean output for each row, free of the loss's own shift, `(n, d_out)`.
 
         Where a whole series has one label, there is one output for each series, in the order in which they first occur.
+        Of maps, there is one for each pixel, image after image.
 
         Args:
-            data: A frame, a path, or anything that `as_frame` takes. Other columns than the schema's are ignored.
+            data: A frame, a path, or anything that `as_frame` takes. Other columns than the schema's are ignored. For
+                a model of images, what `given_rows` takes.
+            images: The image of each row of `data`.
 
         Raises:
-            DataError: A column is missing or holds values of another type.
+            DataError: A column is missing or holds values of another type, or images are not those that were learned.
         """
-        frame = read_frame(data) if isinstance(data, str | Path) else as_frame(data)
+        return self.output_of(*self.read(data, images))
+
+    def read(
+        self, data: Any, images: Any = None, *, folder: str | Path | None = None
+    ) -> tuple[pd.DataFrame, Images | None]:
+        """The rows, and their images if the model reads some; for those who need them more than once.
+
+        Args:
+            data: As for `output`.
+            images: As for `output`.
+            folder: Where paths of images begin that a table names; see `given_rows`.
+        """
+        if self.images is not None:
+            return given_rows(data, self.images, images, folder=folder)
+        if images is not None:
+            raise DataError("This model reads no images: give it the rows alone.")
+        return (read_frame(data) if isinstance(data, str | Path) else as_frame(data)), None
+
+    def output_of(self, frame: pd.DataFrame, images: Images | None = None) -> NDArray[np.float64]:
+        """What `output` returns for what `read` returned."""
         if self.series is None:
-            return self._blended(Table.from_schema(frame, self.schema), None)
+            return self._blended(table_of(frame, self.schema, n_rows=len(frame)), None, images)
         steps = Steps.of(frame, self.series)
         ordered = Table.from_schema(steps.sorted(frame), self.schema)
         output = np.empty((len(frame), self.task.d_out))
-        output[steps.order] = self._blended(ordered, steps.starts)
+        output[steps.order] = self._blended(ordered, steps.starts, None)
         return output if self.series.per_step else output[steps.order[steps.lasts]]
 
-    def _blended(self, table: Table, starts: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        outputs = [network.output(table, starts=starts) for network in self.networks]
+    def _blended(self, table: Table, starts: NDArray[np.int64] | None, images: Images | None) -> NDArray[np.float64]:
+        with threads(threads_for(table.n_rows) if images is None else torch.get_num_threads()):
+            outputs = [network.output(table, starts=starts, images=images) for network in self.networks]
         return blend(outputs, self.weights, family=self.task.family)
 
-    def predict(self, data: Any) -> NDArray[Any]:
+    def predict(self, data: Any, *, images: Any = None) -> NDArray[Any]:
         """What the decision makes of each row.
 
         Args:
             data: As for `output`.
+            images: As for `output`.
 
         Returns:
             Class names `(n,)`, None where the decision gives no answer; 0 or 1 for each label `(n, n_labels)`; or
             values in the target's unit, `(n,)` or `(n, n_targets)`. A decision on events names the steps of alarms
-            by the positive class.
+            by the positive class. Of maps, the same for each pixel, `(n, height, width)` or `(n, height, width, d)`.
         """
-        frame = read_frame(data) if isinstance(data, str | Path) else as_frame(data)
-        output = self.output(frame)
-        return self._named(self._actions(output, frame))
+        frame, found = self.read(data, images)
+        named = self._named(self._actions(self.output_of(frame, found), frame))
+        return named if self.maps is None else self.maps.shaped(named)
 
-    def predict_proba(self, data: Any) -> NDArray[np.float64]:
-        """Calibrated probabilities, `(n, n_classes)` or `(n, n_labels)`.
+    def predict_proba(self, data: Any, *, images: Any = None) -> NDArray[np.float64]:
+        """Calibrated probabilities, `(n, n_classes)` or `(n, n_labels)`; of maps, the same for each pixel.
 
         Args:
             data: As for `output`.
+            images: As for `output`.
 
         Raises:
             DecisionError: The task is a regression.
         """
-        return self.decision.probability(self.output(data))
+        probability = self.decision.probability(self.output(data, images=images))
+        return probability if self.maps is None else self.maps.shaped(probability)
 
-    def predict_frame(self, data: Any) -> pd.DataFrame:
+    def predict_frame(self, data: Any, *, images: Any = None) -> pd.DataFrame:
         """Predictions and probabilities as a frame, one row for each row given, in their order.
 
         Args:
             data: As for `output`.
+            images: As for `output`.
 
         Returns:
             `prediction`, or `prediction_<target>` where there are several; `proba_<class>` for classes and labels.
             Where rows are steps, the columns of series and time stand before them. A decision on events adds `event`:
-            the number of the alarm in its series, from 1, and 0 where there is none.
+            the number of the alarm in its series, from 1, and 0 where there is none. Where images are files, the column
+            of their paths stands first.
         """
-        data = read_frame(data) if isinstance(data, str | Path) else as_frame(data)
-        return self.frame_of(data, self.output(data))
+        if self.maps is not None:
+            raise DataError("A map is no column of a table: call `predict`, which returns arrays.")
+        frame, found = self.read(data, images)
+        return self.frame_of(frame, self.output_of(frame, found))
 
     def frame_of(self, data: pd.DataFrame, output: NDArray[np.float64]) -> pd.DataFrame:
         """What `predict_frame` gives for rows whose output is known.
@@ -145,6 +186,9 @@ class Predictor:
             output: What `output` returned for them.
         """
         predictions = self._predictions(output, data)
+        if self.images is not None:
+            names = [name for name in (self.images.column or PATH,) if name in data.columns]
+            return data[names].join(predictions)
         if self.series is None:
             return predictions
         if self.series.per_step:
@@ -155,7 +199,8 @@ class Predictor:
         actions = self._actions(output, data)
         values = self._named(actions)
         several = values.ndim == 2
-        names = [f"prediction_{name}" for name in self.task.targets] if several else ["prediction"]
+        targets = self.task.targets if values.shape[1:] in ((), (len(self.task.targets),)) else range(values.shape[1])
+        names = [f"prediction_{name}" for name in targets] if several else ["prediction"]
         frame = pd.DataFrame(values if several else values[:, None], columns=names)
         if isinstance(self.decision, EventCuts):
             frame["event"] = actions
@@ -164,18 +209,27 @@ class Predictor:
         probability = self.decision.probability(output)
         return frame.assign(**{f"proba_{name}": probability[:, i] for i, name in enumerate(self.task.classes)})
 
-    def check_parity(self, rows: pd.DataFrame, stored: NDArray[Any]) -> None:
+    def check_parity(
+        self,
+        rows: Table,
+        images: Images | None,
+        stored: NDArray[Any],
+        *,
+        places: NDArray[np.int64] | None = None,
+    ) -> None:
         """Compare with what the networks gave in training.
 
         Args:
             rows: The first of the rows that choose; of steps, their first stretch.
+            images: Their images.
             stored: Stored outputs of these rows or of more of them, `(n_val, d_out)`.
+            places: Of maps, the pixels of each image whose outputs are stored.
 
         Raises:
             ModelFileError: The outputs differ by more than rounding.
         """
         starts = None if self.series is None else np.zeros(1, dtype=np.int64)
-        output = self._blended(Table.from_schema(rows, self.schema), starts)[:N_PROBE]
+        output = at_places(self._blended(rows, starts, images), places, n_images=rows.n_rows)[:N_PROBE]
         difference = float(np.abs(output - stored[: len(output)]).max(initial=0.0))
         if not difference <= PARITY * max(1.0, float(np.abs(stored).max(initial=0.0))):
             raise ModelFileError(
@@ -199,6 +253,8 @@ class Predictor:
         if self.task.kind == "regression":
             values = self.task.prediction(actions)
             return values[:, 0] if values.shape[1] == 1 else values
+        if self.task.kind == "embedding":
+            return self.task.prediction(actions)
         if self.task.kind == "multilabel":
             return actions.reshape(len(actions), -1)
         if self.decision.may_reject:
@@ -237,6 +293,8 @@ class Predictor:
             "decision": self.decision.to_json(),
             "weights": list(self.weights),
             **({} if self.series is None else {"series": self.series.to_json()}),
+            **({} if self.images is None else {"images": self.images.to_json()}),
+            **({} if self.maps is None else {"maps": self.maps.to_json()}),
         }
 
     @staticmethod
@@ -258,6 +316,8 @@ class Predictor:
                 weights=tuple(manifest["weights"]),
                 versions=manifest["versions"],
                 series=SeriesColumns(**manifest["series"]) if "series" in manifest else None,
+                images=ImageForm.from_json(manifest["images"]) if "images" in manifest else None,
+                maps=MapForm.from_json(manifest["maps"]) if "maps" in manifest else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, ModelFileError):

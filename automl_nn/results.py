@@ -1,6 +1,6 @@
 """What a study has stored: its trials, what they are worth, decisions on them, and the model that is deployed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
@@ -9,16 +9,20 @@ import optuna
 import pandas as pd
 from numpy.typing import NDArray
 
+from automl_nn.data.image import ImageForm
+from automl_nn.data.maps import MapForm
 from automl_nn.data.series import SeriesColumns
 from automl_nn.decide.decider import DAYS, Decider
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend
 from automl_nn.decide.event_decision import EventCuts
-from automl_nn.decide.goal import Goal
+from automl_nn.decide.goal import GOALS_OF_METRICS, Goal
 from automl_nn.decide.selection import Honest
-from automl_nn.decide.stored import Member, Stored
+from automl_nn.decide.stored import Member, SavedDecision, Stored
 from automl_nn.decide.stored_events import weigh_events
 from automl_nn.errors import DecisionError, StorageError
+from automl_nn.review.contact import Judged, Sheet
+from automl_nn.review.thumbnails import kept_thumbnails
 from automl_nn.review.verdict import verdict
 from automl_nn.search.records import versions
 from automl_nn.search.store import Store
@@ -46,6 +50,23 @@ class Results:
         kind, metric = self.task.kind, self.task.metric
         return f"{type(self).__name__}({self.name!r}, {kind}, metric={metric!r}, storage={self.storage!r})"
 
+    def _repr_html_(self) -> str:
+        """How it looks in a notebook; looking makes no database."""
+        from automl_nn.review.notebook import study_card
+
+        try:
+            leaderboard = self._leaderboard_if_any()
+        except StorageError:  # it was not tuned yet
+            leaderboard = pd.DataFrame()
+        title = f"{type(self).__name__} {self.name!r}"
+        return study_card(title, self.task, storage=self.storage, leaderboard=leaderboard)
+
+    def _leaderboard_if_any(self) -> pd.DataFrame:
+        if "store" in vars(self):
+            return self.leaderboard()
+        with Store.reading(self._url) as store:
+            return Stored(store, self.name, self.task).leaderboard()
+
     @property
     def storage(self) -> str:
         """The storage's URL, without its password."""
@@ -55,6 +76,11 @@ class Results:
     def store(self) -> Store:
         """The open storage."""
         return Store(self._url)
+
+    @property
+    def study_id(self) -> int:
+        """The study's number in the storage."""
+        return self._id
 
     @cached_property
     def _id(self) -> int:
@@ -277,7 +303,13 @@ class Results:
             groups=None if groups is None else groups.ravel(),
             made_from=made_from,
             seed=self._seed,
+            default=GOALS_OF_METRICS.get(self._spec.get("judged_by", "")),
         )
+
+    @property
+    def has_events(self) -> bool:
+        """Whether rows are steps of series with a label each, so that alarms and events can be counted."""
+        return self._series is not None and self._series.per_step
 
     def step_decider(self, trial: int | None = None, *, with_references: bool = False) -> Decider:
         """The stored outputs of labelled steps, to decide on events: `decide_events` in two steps.
@@ -289,7 +321,7 @@ class Results:
         Raises:
             DecisionError: The rows are no steps of series, or a whole series has one label.
         """
-        if self._series is None or not self._series.per_step:
+        if not self.has_events:
             raise DecisionError(
                 f"The rows of {self.name!r} have no label for each step of a series, so there are no events: tune with "
                 "--per-step and --series-id first."
@@ -319,9 +351,28 @@ class Results:
             DecisionError: There is nothing to decide, so nothing to see.
         """
         from automl_nn.review.pictures import see  # matplotlib takes its time
+        from automl_nn.review.seen_images import SeenSheet, SeenWithImages
 
         decider = self.decider(trial, with_references=with_references)
-        return see(decision, decider.output, decider.y, task=self.task, groups=decider.groups)
+        sheet = self.contact_sheet(decider.output)
+        if sheet is not None and decision.goal is None:
+            return SeenSheet(sheet)
+        seen = see(decision, decider.output, decider.y, task=self.task, groups=decider.groups)
+        return seen if sheet is None else SeenWithImages(seen, sheet)
+
+    def contact_sheet(self, output: NDArray[Any]) -> Sheet | None:
+        """The images that a model is most wrong about; None where no images are kept.
+
+        Args:
+            output: Outputs for the rows that choose, as `validation` returns them.
+        """
+        thumbnails = kept_thumbnails(self.store, self._id)
+        if thumbnails is None:
+            return None
+        row_ids, y = self.store.targets(self._id)
+        maps = MapForm.from_json(self._spec["maps"]) if "maps" in self._spec else None
+        outputs, labels = np.asarray(output, dtype=np.float64), y.astype(np.float64)
+        return Judged(self.task, outputs, labels, row_ids, thumbnails, maps).sheet()
 
     @property
     def step_seconds(self) -> float | None:
@@ -357,25 +408,58 @@ class Results:
         Raises:
             ModelFileError: The model does not repeat the stored outputs here.
         """
+        members = self._stored.members(trial, with_references=with_references)
+        decided = decision or self.decide(trial=trial, with_references=with_references)
+        return self._deployed(decided, members, refit=refit)
+
+    def saved(self, number: int) -> SavedDecision:
+        """A decision that was stored: by `decide`, or from the page of decisions, where it may be set by hand.
+
+        Args:
+            number: Its number, as the page of decisions and `store.decisions(study_id)` show it.
+
+        Raises:
+            StorageError: The study has no such decision.
+            DecisionError: It cannot be read any more.
+        """
+        return self._stored.saved(number)
+
+    def saved_predictor(self, number: int, *, refit: bool = True) -> "Predictor":
+        """The deployable model with a decision that was stored, of the trials that it was made for.
+
+        Args:
+            number: As for `saved`.
+            refit: As for `predictor`.
+
+        Raises:
+            StorageError: The study has no such decision, or no longer keeps the networks that it was made for.
+            DecisionError: It cannot be read any more.
+            ModelFileError: The model does not repeat the stored outputs here.
+        """
+        saved = self.saved(number)
+        return self._deployed(saved.decision, saved.members, refit=refit)
+
+    def _deployed(self, decision: Decision, members: Mapping[Member, float], *, refit: bool) -> "Predictor":
         from automl_nn.predict import Predictor  # whoever only decides waits for no torch
         from automl_nn.search.members import load_members
-        from automl_nn.search.problem import N_PROBE
+        from automl_nn.search.problem import N_PROBE, compared_places, probed
 
-        members = self._stored.members(trial, with_references=with_references)
         loaded = load_members(self.store, self._id, members, refit=refit)
         predictor = Predictor(
             task=self.task,
             schema=tuple(self._spec["schema"]),
-            decision=decision or self.decide(trial=trial, with_references=with_references),
+            decision=decision,
             networks=tuple(member.model for member in loaded),
             weights=tuple(member.weight for member in loaded),
             versions=versions(),
             series=self._series,
+            images=ImageForm.from_json(self._spec["images"]) if "images" in self._spec else None,
+            maps=MapForm.from_json(self._spec["maps"]) if "maps" in self._spec else None,
         )
         probes = [member.probe[:N_PROBE] for member in loaded if member.probe is not None]
         if len(probes) == len(loaded):
             stored = blend(probes, predictor.weights, family=self.task.family)
-            predictor.check_parity(pd.DataFrame(self._spec["probe"]), stored)
+            predictor.check_parity(*probed(self._spec), stored, places=compared_places(self._spec))
         return predictor
 
 
@@ -394,5 +478,26 @@ class StoredResults(Results):
     def __init__(self, name: str, *, storage: str) -> None:
         self.store = Store.existing(storage)
         self.name, self._url = name, storage
+        self._learn()
+
+    @classmethod
+    def within(cls, store: Store, name: str, *, url: str) -> "StoredResults":
+        """The results of a study of an open store, which one who shows many studies shares between them.
+
+        Args:
+            store: Where the study is kept.
+            name: The study.
+            url: The store's URL.
+
+        Raises:
+            StorageError: There is no such study.
+        """
+        results = cls.__new__(cls)
+        results.store, results.name, results._url = store, name, url
+        results._learn()
+        return results
+
+    def _learn(self) -> None:
+        """Read what does not change: the task and the seed."""
         spec = self.store.spec(self._id)
         self._seed, self.task = spec["seed"], task_from_json(spec["task"])

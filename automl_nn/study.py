@@ -8,17 +8,23 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 from automl_nn.data.findings import Finding
+from automl_nn.data.image_given import images_of
+from automl_nn.data.maps import Maps
 from automl_nn.data.read import as_frame, read_frame
 from automl_nn.data.series import SeriesColumns
 from automl_nn.data.table import Role
 from automl_nn.decide.decider import DAYS, days_since_the_first
+from automl_nn.decide.goal import GOALS_OF_METRICS
 from automl_nn.decide.stored import GROUPS
 from automl_nn.errors import NoTrialError, StorageError
 from automl_nn.model.build import check_buildable
 from automl_nn.model.recipes import conflicts
 from automl_nn.results import Results
+from automl_nn.review.about import about
+from automl_nn.review.thumbnails import keep_thumbnails
 from automl_nn.search.defaults import STORAGE, TIMEOUT
 from automl_nn.search.events import Event
+from automl_nn.search.limits import Limits, note_limits
 from automl_nn.search.plan import Budget
 from automl_nn.search.problem import Parting, Problem
 from automl_nn.search.references.fit import add_references
@@ -29,6 +35,7 @@ from automl_nn.search.workers import Job, work_together
 from automl_nn.space.draw import defaults, describe
 from automl_nn.space.options import Space
 from automl_nn.task.base import Label, Task
+from automl_nn.task.metrics import find_metric
 from automl_nn.task.tasks import task_from_json
 
 
@@ -40,9 +47,11 @@ class Study(Results):
 
     Args:
         data: A frame, the path of a CSV or Parquet file, or anything that `as_frame` takes; features and targets.
-        target: Name of the target column, or names of several.
+        target: Name of the target column, or names of several; for images also what is known of each pixel.
         task: `binary`, `multiclass`, `multilabel`, `soft` or `regression`; told from the target unless given.
-        metric: Score that compares trials, by scikit-learn's name; greater is better.
+        metric: Score that compares trials, by scikit-learn's name; greater is better. One that judges actions where
+            classes are rare (`balanced_accuracy`, `f1`, `f1_macro`, `matthews_corrcoef`) is decided for instead: trials
+            are compared by the task's own score, and `decide` maximizes it unless told otherwise.
         settings: From knob path to a value, a range or a table: `{"model.backbone.n_blocks": 2}`.
         roles: Roles of columns that should not be found by themselves.
         parting: How rows are parted into those that train and those that choose.
@@ -52,6 +61,8 @@ class Study(Results):
         classes: Order of the classes; sorted unless given.
         weight: Weight of each row `(n,)`.
         series: Where rows are steps of series: the columns that say of which one, and when.
+        images: Where rows have images: arrays or paths of files, in the order of the rows; see `images_of`.
+        command: The words of a command line that makes this study, without its limits, for whoever looks at it later.
 
     Raises:
         InputError: Data, target, settings or parting cannot be used.
@@ -70,7 +81,7 @@ class Study(Results):
     def __init__(
         self,
         data: Any,
-        target: str | Sequence[str],
+        target: str | Sequence[str] | Maps,
         *,
         task: str | None = None,
         metric: str | None = None,
@@ -83,25 +94,32 @@ class Study(Results):
         classes: Sequence[Label] | None = None,
         weight: NDArray[Any] | None = None,
         series: SeriesColumns | None = None,
+        images: Any = None,
+        command: Sequence[str] = (),
     ) -> None:
         frame = read_frame(data) if isinstance(data, str | Path) else as_frame(data)
+        judged_by = metric if metric in GOALS_OF_METRICS else None
         self.problem: Problem | None = pose_any(
             frame,
             [target] if isinstance(target, str) else target,
             series,
+            images=None if images is None else images_of(images),
             kind=task,
-            metric=metric,
+            metric=None if judged_by else metric,
             classes=classes,
             roles=roles,
             parting=parting,
             weight=weight,
             seed=seed,
         )
-        self.name, self._url, self._seed = name, storage, seed
+        self.name, self._url, self._seed, self._command = name, storage, seed, command
         self.task: Task = self.problem.task
+        self._judged = {} if judged_by is None else {"judged_by": judged_by}
+        if judged_by is not None:
+            find_metric(judged_by, self.task.kind)
         self._job = Job(storage, name, self.problem, settings or {}, seed)
         self.space: Space = self._job.space
-        check_buildable(defaults(self.space)["model"])
+        check_buildable(defaults(self.space)["model"], images=self.problem.images)
 
     @staticmethod
     def load(name: str, *, storage: str = STORAGE) -> "Study":
@@ -167,9 +185,10 @@ class Study(Results):
         """What `tune` does, one event at a time; whoever stops asking leaves a study that can be resumed."""
         if n_trials is None and timeout is None:
             timeout = TIMEOUT
-        budget = Budget(n_trials, timeout, n_workers)
-        self._open()
         start, problem = time.monotonic(), self._given()
+        budget, limits = Budget(n_trials, timeout, n_workers), Limits.starting_now(n_trials, timeout)
+        self._open()
+        note_limits(self.store.optuna, self._id, limits)
         if references:
             yield from add_references(self.store, self._id, problem, timeout=timeout, seed=self._seed)
         yield from work_together(self._job, budget.after(time.monotonic() - start))
@@ -185,16 +204,18 @@ class Study(Results):
     def _open(self) -> None:
         """Make the study in the storage, or check that it is the same one."""
         problem = self._given()
-        spec = problem.spec() | {"space": describe(self.space), "seed": self._seed}
+        spec = problem.spec() | {"space": describe(self.space), "seed": self._seed} | self._judged
+        spec |= {"about": about(problem, command=self._command)}
         study_id = self.store.open_study(self.name, spec=spec)
-        val = problem.split.val
-        self.store.put_targets(study_id, row_ids=val, y=problem.y[val])
-        if problem.groups is not None:
-            self.store.put_targets(study_id, row_ids=val, y=problem.groups[val], part=GROUPS)
+        val, compared = problem.split.val, problem.compared
+        self.store.put_targets(study_id, row_ids=compared.ids, y=compared.y)
+        if compared.groups is not None:
+            self.store.put_targets(study_id, row_ids=compared.ids, y=compared.groups, part=GROUPS)
         when = problem.table.frame.get(problem.parting.time)
         days = None if when is None else days_since_the_first(when.iloc[val])
         if days is not None:
             self.store.put_targets(study_id, row_ids=val, y=days, part=DAYS)
+        keep_thumbnails(self.store, study_id, problem)
         self.store.put_findings(study_id, self.findings)
 
     def _check_success(self) -> None:

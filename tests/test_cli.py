@@ -104,7 +104,10 @@ def test_the_version_is_one_line(run):
     assert run("--version") == (0, "automl-nn 0.1.0\n", "")
 
 
-@pytest.mark.parametrize("command", ["check", "tune", "status", "trials", "decide", "predict", "demo"])
+COMMANDS = ("check", "tune", "status", "trials", "decide", "predict", "report", "export", "dashboard", "demo")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_help(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0
@@ -124,7 +127,7 @@ def test_every_command_has_a_help(run, command):
         (["tune", "rows.csv", "--target", "y", "--seed", "-1"], "--seed"),
         (["tune", "gone.csv", "--target", "y"], "no file 'gone.csv'"),
         (["tune", "gone.py"], "no study file 'gone.py'"),
-        (["tune", ".", "--target", "y"], "is a folder"),
+        (["tune", ".", "--target", "y"], "holds no image files"),
         (["check", "rows.csv", "--target", "z"], "no target column 'z'"),
         (["check", "rows.csv"], "No target column is named"),
         (["check", "rows.csv", "--target", "y", "--task", "binry"], "Did you mean 'binary'"),

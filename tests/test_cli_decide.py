@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl_nn import Study
+from automl_nn import Predictor, Study
 from automl_nn.cli import main
+from automl_nn.decide.by_hand import set_by_hand
 
 STORAGE = ("--storage", "sqlite:///studies.db")
 
@@ -139,3 +140,33 @@ def test_deciding_again_imports_no_torch(home):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=home)
     assert done.stderr == "False\n"
+
+
+def test_a_saved_decision_becomes_a_model_as_it_was_stored(run, home, capsys):
+    study = Study.load("rows", storage=STORAGE[1])
+    decider = study.decider(0)
+    moved = set_by_hand(decider.weigh(), decider.output, decider.y, logit=-1.25)
+    study.keep(moved, decider, trial=0)
+    rows = _decisions()
+    number = int(rows["id"].iloc[-1])
+    code, out, _ = run("--saved", number, "-o", "saved.nn", "-f", "json")
+    assert code == 0
+    report = json.loads(out)
+    assert (report["decision"], report["rule"], report["trials"]) == (number, "set by hand", {"0": 1.0})
+    assert Predictor.load("saved.nn").decision == study.saved(number).decision == moved
+    assert len(_decisions()) == len(rows)
+
+
+def test_a_saved_decision_is_not_asked_for_anything_else(run, home):
+    words = ("--maximize", "f1", "--trial", "0", "--output-events", "x.csv", "--events")
+    code, _, err = run("--saved", 1, *words, "-o", "no.nn")
+    assert code == 2
+    assert "leave --maximize and --trial and --output-events and --events out" in err
+    assert not (home / "no.nn").exists()
+
+
+def test_a_decision_that_was_never_saved_is_refused(run, home):
+    code, _, err = run("--saved", 99, "-o", "no.nn")
+    assert code == 2
+    assert "has no decision 99" in err
+    assert not (home / "no.nn").exists()

@@ -74,6 +74,44 @@ def test_status_and_trials_show_what_tune_stored(run):
     assert "rows" in [study["name"] for study in report(run, "status", *STORAGE)]
 
 
+def test_trials_have_their_curves_and_are_picked_sorted_and_limited(run):
+    every = {row["number"]: row for row in report(run, "trials", "rows", *STORAGE)}
+    assert len(every[0]["curve"]) == 20
+    assert max(every[0]["curve"]) == every[0]["score"]
+    best, *rest = report(run, "trials", "rows", "--limit", 1, *STORAGE)
+    assert best["number"] in (0, 1)
+    assert [row["number"] for row in rest] == ["boosting", "linear"]
+    picked = report(run, "trials", "rows", "--state", "complete", "--sort", "-number", *STORAGE)
+    assert [row["number"] for row in picked] == [1, 0]
+    assert report(run, "trials", "rows", "--where", "score>1e9", *STORAGE) == []
+    assert "▁" in run("trials", "rows", *STORAGE)[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--sort", "scor"], "Did you mean 'score'"),
+        (["--state", "done"], "Unknown state 'done'"),
+        (["--where", "score"], "write a condition such as"),
+        (["--where", "state>2"], "only numbers"),
+        (["--limit", "0"], "--limit"),
+    ],
+)
+def test_trials_that_cannot_be_picked_are_refused(run, words, part):
+    code, out, err = run("trials", "rows", *words, *STORAGE)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert part in err
+
+
+def test_a_finished_study_is_followed_to_its_end(run):
+    code, out, err = run("status", "rows", "--follow", *STORAGE)
+    assert (code, err) == (0, "")
+    assert out.startswith("rows: 2 of 2 done (2 complete), best ")
+    (line,) = run("status", "rows", "--watch", "-f", "json", *STORAGE)[1].splitlines()
+    assert json.loads(line)["n_trials"] == 2
+    assert run("status", "--follow", *STORAGE)[0] == 2
+
+
 def test_the_same_line_again_adds_no_trial(run):
     before = report(run, "trials", "rows", *STORAGE)
     assert run("tune", "rows.csv", "--target", "y", "--n-trials", 2, *STORAGE, *SMALL)[0] == 0

@@ -14,7 +14,7 @@ from automl_nn.space.draw import default_params, defaults, flatten, suggest
 from automl_nn.space.edit import fix
 from automl_nn.space.options import Bundles, Option, Options
 from automl_nn.space.ranges import Held, Integer, Range, Real
-from automl_nn.task.tasks import TASKS, Binary, Multiclass, Multilabel, Regression, SoftLabels
+from automl_nn.task.tasks import TASKS, Binary, Embedding, Multiclass, Multilabel, Regression, SoftLabels
 
 POSED = (
     Binary(("y",), "average_precision"),
@@ -22,6 +22,7 @@ POSED = (
     Multilabel(("y", "z"), "roc_auc"),
     SoftLabels(("y", "z"), "neg_log_loss"),
     Regression(("y",), "r2"),
+    Embedding(("y",), "recall_at_1", ("a", "b")),
 )
 SPACES = {task.kind: default_space(task, n_rows=1000) for task in POSED}
 

@@ -6,9 +6,11 @@ import pytest
 
 from automl_nn.cli import main
 from automl_nn.data.series import SeriesColumns
-from automl_nn.estimator import StepClassifier
+from automl_nn.errors import DataError
+from automl_nn.estimator import SeriesClassifier, StepClassifier, StepRegressor
 from automl_nn.predict import Predictor
 from automl_nn.search.encodings import Encodings
+from automl_nn.search.parting import Parting
 from automl_nn.search.series import pose_steps, window_lengths
 from automl_nn.study import Study
 
@@ -54,6 +56,13 @@ def test_a_single_series_is_parted_by_time_with_a_gap():
     long = bounces(1, 4000).assign(y=lambda long: (np.arange(4000) % 100 < 2).astype(int))
     problem = pose_steps(long, ["y"], SeriesColumns(None, "t"))
     assert problem.split.val[0] - problem.split.train[-1] > max(window_lengths(problem))
+
+
+def test_a_single_group_is_parted_by_time():
+    long = bounces(2, 2000).assign(y=lambda long: (np.arange(4000) % 100 < 2).astype(int), site="north")
+    problem = pose_steps(long, ["y"], SeriesColumns("s", "t"), parting=Parting(group="site"))
+    by_time = pose_steps(long.drop(columns="site"), ["y"], SeriesColumns("s", "t"), parting=Parting(gap=1))
+    np.testing.assert_array_equal(problem.split.val, by_time.split.val)
 
 
 def test_average_precision_is_what_labels_of_steps_are_compared_by():
@@ -173,3 +182,46 @@ def test_the_shell_refuses_series_that_cannot_be_used(frame, change, message, ca
     error = capsys.readouterr().err
     assert message in error
     assert len(error.strip().splitlines()) == 1
+
+
+def recordings(n_series, *, n_steps=120, seed=0):
+    """Series `(length, 2)` of unequal lengths, and for each step the mean of the last three of its first channel."""
+    rng = np.random.default_rng(seed)
+    X = [rng.normal(size=(int(rng.integers(n_steps // 2, n_steps)), 2)) for _ in range(n_series)]
+    return X, [500 + 100 * np.convolve(x[:, 0], np.ones(3) / 3)[: len(x)] for x in X]
+
+
+def test_the_step_regressor_answers_in_the_unit_of_the_target_and_takes_series_with_time_first():
+    X, y = recordings(40)
+    y[3][:10] = np.nan
+    regressor = StepRegressor(n_trials=1, settings=QUICK | {"train.n_epochs": 12}, random_state=0).fit(X, y)
+    assert regressor.score(X, y) > 0.5
+    assert [len(part) for part in regressor.predict(X)] == [len(x) for x in X]
+    turned = regressor.predict([x.T for x in X])
+    np.testing.assert_allclose(turned[0], regressor.predict(X[:1])[0], atol=1e-2)
+
+
+def test_a_single_recording_is_parted_by_time_and_answered_in_its_shape(frame):
+    x = np.concatenate([frame["x"].to_numpy()] * 2)
+    y = np.concatenate([frame["y"].to_numpy()] * 2)
+    classifier = StepClassifier(n_trials=1, settings=QUICK, random_state=0).fit([x[:, None]], [y])
+    assert classifier.predict_proba([x[:500, None]])[0].shape == (500, 2)
+    with pytest.raises(DataError, match="put a single recording and its labels into lists"):
+        StepClassifier(n_trials=1).fit(x[:, None], y)
+
+
+def test_few_recordings_are_crossed_by_group_and_boosting_may_join():
+    X, values = recordings(9)
+    y = [(v > 550).astype(int) for v in values]
+    classifier = StepClassifier(n_trials=1, settings=QUICK, with_references=True, random_state=0)
+    classifier.fit(X, y, groups=np.arange(9) // 2)
+    assert set(classifier.references_["name"]) == {"boosting", "linear"}
+    assert classifier.score(X, y) > 0.9
+    with pytest.raises(DataError, match=r"groups have shape \(3,\), but there are 9 series"):
+        classifier.fit(X, y, groups=[0, 1, 2])
+
+
+def test_series_that_look_turned_are_told_of():
+    X, y = np.random.default_rng(0).normal(size=(12, 40, 3)), np.arange(12) % 2
+    with pytest.warns(UserWarning, match="40 channels and 3 steps"):
+        SeriesClassifier(n_trials=1, settings={"model.backbone.n_features": 840}, random_state=0).fit(X, y)

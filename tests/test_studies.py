@@ -13,7 +13,8 @@ STUDIES = sorted((Path(__file__).parent.parent / "studies").glob("*.py"))
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_a_study_file_poses_a_problem_and_edits_the_space(file):
     given = gather(file, asked={})
-    problem = pose_any(given.frame, given.target, given.series, weight=None, **given.task, parting=given.parting)
+    parts = {"images": given.images, "parting": given.parting}
+    problem = pose_any(given.frame, given.target, given.series, weight=None, **given.task, **parts)
     space = space_for(problem)
     assert describe(edit_space(space, given.settings)) != describe(space)
     assert given.budget

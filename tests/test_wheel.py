@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import zipfile
@@ -9,14 +10,29 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
-def carried(tmp_path_factory):
-    """The files inside a wheel that is built from this checkout."""
+def wheel(tmp_path_factory):
+    """A wheel that is built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def carried(wheel):
+    """The files inside it."""
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
+
+
+def test_pages_are_found_outside_of_a_checkout(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = "from automl_nn.web.files import asset, dashboards; print(dashboards()); asset('style.css')"
+    run = [sys.executable, "-c", code]
+    found = subprocess.check_output(run, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)}, text=True)
+    assert Path(found.strip()) == tmp_path / "automl_nn" / "dashboards"
 
 
 def test_the_wheel_carries_the_whole_package(carried):

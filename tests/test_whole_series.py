@@ -7,7 +7,7 @@ import torch
 
 from automl_nn.cli import main
 from automl_nn.data.series import SeriesColumns
-from automl_nn.errors import DataError, SplitError
+from automl_nn.errors import DataError, SplitError, TargetError
 from automl_nn.estimator import SeriesClassifier, SeriesRegressor
 from automl_nn.model.backbones import WHOLE, Fitted
 from automl_nn.model.backbones.base import plain_parts
@@ -53,8 +53,8 @@ def test_a_single_series_has_nothing_to_be_compared_with(frame):
 
 
 def test_a_series_longer_than_any_window_is_refused():
-    long = pd.DataFrame({"s": np.repeat([0, 1], 2000), "x": 0.0, "y": np.repeat([0, 1], 2000)})
-    with pytest.raises(DataError, match=r"A series has 2,000 steps, but .* is learned from 1,024 at most"):
+    long = pd.DataFrame({"s": np.repeat([0, 1], 5000), "x": 0.0, "y": np.repeat([0, 1], 5000)})
+    with pytest.raises(DataError, match=r"A series has 5,000 steps, but .* is learned from 4,096 at most"):
         pose_steps(long, ["y"], SeriesColumns("s", per_step=False))
 
 
@@ -142,3 +142,8 @@ def test_fixed_convolutions_are_the_first_trial(frame):
     study = Study(frame, "y", series=WHOLE_OF, settings={"train.n_epochs": 1})
     study.tune(n_trials=1, references=False)
     assert study.leaderboard()["model.backbone.name"].tolist() == ["minirocket"]
+
+
+def test_values_of_steps_are_no_values_of_series():
+    with pytest.raises(TargetError, match="values of each step of a series are for StepClassifier and StepRegressor"):
+        SeriesRegressor(n_trials=1).fit([np.zeros((1, 20)), np.zeros((1, 30))], [np.zeros(20), np.zeros(30)])

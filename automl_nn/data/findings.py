@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from automl_nn.data.dealing import Integers
-from automl_nn.data.table import Table
+from automl_nn.data.table import Column, Table
 
 Level = Literal["note", "warning", "error"]
 
@@ -30,7 +30,7 @@ class Finding:
     """One thing worth knowing about a table.
 
     Args:
-        kind: `duplicates`, `conflicts`, `dropped`, `missing`, `classes`, `leak`, `scale` or `one_hot`.
+        kind: `duplicates`, `conflicts`, `dropped`, `codes`, `missing`, `classes`, `leak`, `scale` or `one_hot`.
         level: `note` (it is handled), `warning` (look at it before you trust a score) or `error` (it cannot work).
         column: The feature or label it is about; empty where it is about rows.
         message: One sentence in plain words.
@@ -70,6 +70,19 @@ def find(table: Table, labels: npt.ArrayLike | None = None) -> tuple[Finding, ..
     return (*found, *_leaks(table, classes), *_scales(table), *_one_hot(table))
 
 
+def find_classes(labels: npt.ArrayLike | None) -> tuple[Finding, ...]:
+    """How many rows the rarest class or label has.
+
+    Args:
+        labels: Classes (n_rows,) or one column per label (n_rows, n_labels); NaN is a missing label.
+
+    Example:
+        >>> find_classes([0, 1, 1])[0].message
+        'The rarest of 2 classes is 0 with 1 of 3 rows (33.3 %), fewer than 20: scores will be uncertain.'
+    """
+    return tuple(_class_counts(_classes(labels)))
+
+
 def _classes(labels: npt.ArrayLike | None) -> pd.DataFrame:
     """The label columns that hold classes, under their names; a single one has none."""
     if labels is None:
@@ -103,6 +116,8 @@ def _dropped(table: Table) -> Iterator[Finding]:
     for column in table.columns:
         if column.role == "dropped":
             yield Finding("dropped", "note", column.name, f"Left out. {column.reason}")
+        elif column.reason:
+            yield Finding("codes", "note", column.name, column.reason)
 
 
 def _missing(table: Table) -> Iterator[Finding]:
@@ -135,12 +150,17 @@ def _plain(value: object) -> str:
 def _leaks(table: Table, classes: pd.DataFrame) -> Iterator[Finding]:
     for label in classes.columns:
         targets = [rows for rows in _contrasts(classes[label]) if len(rows[0])]
-        for column in table.used if targets else ():
+        for column in _comparable(table) if targets else ():
             values = table.frame[column.name]
             auc = max(separation(values.iloc[rows], positive) for rows, positive in targets)
             if auc > LEAK_AUC:
                 text = f"It separates {label or 'the classes'} almost alone (AUC {auc:.4f}): was it known before them?"
                 yield Finding("leak", "warning", column.name, text)
+
+
+def _comparable(table: Table) -> Iterator[Column]:
+    """The columns whose single values may tell classes apart: all but texts."""
+    yield from (column for column in table.used if column.role != "text")
 
 
 def _contrasts(labels: "pd.Series[Any]") -> Iterator[tuple[Integers, npt.NDArray[np.bool_]]]:

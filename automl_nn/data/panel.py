@@ -15,6 +15,42 @@ SERIES = "__series__"
 
 
 @final
+@dataclass(frozen=True)
+class Layout:
+    """How series are handed over.
+
+    Args:
+        n_channels: Number of channels.
+        steps_first: Whether the first axis of each series is time.
+    """
+
+    n_channels: int
+    steps_first: bool = False
+
+
+def labels_of_series(y: Any) -> list[npt.NDArray[Any]]:
+    """The labels of the steps of each series, apart.
+
+    Args:
+        y: An array `(n, length)`, or a list of arrays `(length,)`.
+
+    Raises:
+        DataError: There is one label for each series, not for each step.
+
+    Example:
+        >>> [len(labels) for labels in labels_of_series([[0, 1], [0]])]
+        [2, 1]
+    """
+    labels = [np.asarray(one) for one in y]
+    if any(one.ndim == 0 for one in labels):
+        raise DataError(
+            "Each label stands alone, but steps are labelled series by series, (n, length) or a list of (length,): put "
+            "a single recording and its labels into lists, [X] and [y]."
+        )
+    return [one.ravel() for one in labels]
+
+
+@final
 @dataclass(frozen=True, eq=False)
 class Panel:
     """Series of numbers, one after the other.
@@ -23,6 +59,7 @@ class Panel:
         values: All steps `(n_steps, n_channels)`, float32; NaN where a value is missing.
         sizes: Number of steps of each series.
         is_array: Whether they came as one array, which is how results go back.
+        steps_first: Whether the first axis of each series is time, in place of the second one.
 
     Example:
         >>> panel = Panel.of([np.zeros((2, 3)), np.ones((2, 1))])
@@ -33,34 +70,47 @@ class Panel:
     values: npt.NDArray[np.float32]
     sizes: npt.NDArray[np.int64]
     is_array: bool
+    steps_first: bool = False
 
     @staticmethod
-    def of(X: Any) -> "Panel":
+    def of(X: Any, *, layout: Layout | None = None, sizes: Sequence[int] | None = None) -> "Panel":
         """Read series as aeon and sktime hand them over.
+
+        Series `(length, n_channels)` are told from `(n_channels, length)` where only one of the two is possible: by the
+        number of labels of each, or because lengths differ and numbers of channels do not.
 
         Args:
             X: An array `(n, n_channels, length)` or, of one channel, `(n, length)`; or, of unequal lengths, a list of
                 arrays `(n_channels, length)`.
+            layout: How a model was given its series, for others of the same kind.
+            sizes: Number of labels of each series, where steps have labels.
 
         Raises:
             DataError: It is neither, a series has no step, or series have different channels.
+
+        Example:
+            >>> Panel.of([np.zeros((4, 2)), np.zeros((9, 2))]).sizes.tolist()
+            [4, 9]
         """
-        if isinstance(X, np.ndarray) and X.ndim in (2, 3) and X.dtype != object:
-            return _of_array(X if X.ndim == 3 else X[:, None])
-        if not isinstance(X, Sequence | np.ndarray) or len(X) == 0:
+        is_array = isinstance(X, np.ndarray) and X.ndim in (2, 3) and X.dtype != object
+        if not isinstance(X, Sequence | np.ndarray) or len(X) == 0 or isinstance(X, str):
             raise DataError(
                 f"Series come as an array (n, n_channels, length) or a list of arrays (n_channels, length), not as "
                 f"{type(X).__name__} {getattr(X, 'shape', '')}: reshape them, or give a long frame to `Study`."
             )
-        series = [np.atleast_2d(np.asarray(one, dtype=np.float32)) for one in X]
-        for number, one in enumerate(series):
-            if one.ndim != 2 or one.shape[0] != series[0].shape[0] or one.shape[1] == 0:
-                raise DataError(
-                    f"Series {number} has shape {one.shape}, but series 0 has {series[0].shape}: each is an array "
-                    "(n_channels, length) of the same channels and at least one step."
-                )
-        sizes = np.array([one.shape[1] for one in series], dtype=np.int64)
-        return Panel(np.concatenate([one.T for one in series]), sizes, is_array=False)
+        series = [np.atleast_2d(np.asarray(one)) for one in X]
+        steps_first = _is_steps_first([one.shape for one in series], layout, sizes)
+        ordered = [one if steps_first else one.T for one in series]
+        _check(ordered)
+        lengths = np.array([len(one) for one in ordered], dtype=np.int64)
+        values = np.empty((int(lengths.sum()), ordered[0].shape[1]), dtype=np.float32)
+        np.concatenate(ordered, out=values, casting="unsafe")
+        return Panel(values, lengths, is_array=is_array, steps_first=steps_first)
+
+    @property
+    def layout(self) -> Layout:
+        """What other series must be like to be read in the same way."""
+        return Layout(self.values.shape[1], self.steps_first)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -80,7 +130,7 @@ class Panel:
         Raises:
             DataError: There are labels for steps that do not exist, or steps without labels.
         """
-        labels = [np.asarray(one).ravel() for one in y]
+        labels = labels_of_series(y)
         if len(labels) != len(self):
             raise DataError(f"There are labels of {len(labels)} series, but {len(self)} series: give labels for each.")
         for number, (one, size) in enumerate(zip(labels, self.sizes, strict=True)):
@@ -116,9 +166,29 @@ class Panel:
         return np.split(values, np.cumsum(self.sizes)[:-1])
 
 
-def _of_array(X: npt.NDArray[Any]) -> Panel:
-    n, n_channels, length = X.shape
-    if X.size == 0:
-        raise DataError(f"The series have shape {X.shape}: give at least one, with a channel and a step.")
-    values = np.ascontiguousarray(X.transpose(0, 2, 1)).reshape(n * length, n_channels)
-    return Panel(values.astype(np.float32), np.full(n, length, dtype=np.int64), is_array=True)
+def _is_steps_first(shapes: Sequence[tuple[int, ...]], layout: Layout | None, sizes: Sequence[int] | None) -> bool:
+    """Whether the first axis of each series is time: only where it cannot be the second one."""
+    if any(len(shape) != 2 for shape in shapes):
+        return False
+    firsts, seconds = ([shape[axis] for shape in shapes] for axis in (0, 1))
+    if layout is not None:
+        fits = {True: set(seconds) == {layout.n_channels}, False: set(firsts) == {layout.n_channels}}
+        return layout.steps_first if fits[layout.steps_first] else fits[True]
+    if sizes is not None and len(sizes) == len(shapes):
+        return seconds != list(sizes) and firsts == list(sizes)
+    return len(set(firsts)) > 1 and len(set(seconds)) == 1
+
+
+def _check(series: Sequence[npt.NDArray[Any]]) -> None:
+    """Refuse series `(length, n_channels)` that are no panel."""
+    for number, one in enumerate(series):
+        if one.ndim != 2 or one.shape[1] != series[0].shape[1] or one.size == 0:
+            raise DataError(
+                f"Series {number} has shape {one.T.shape}, but series 0 has {series[0].T.shape}: each is an array "
+                "(n_channels, length) of the same channels and at least one step."
+            )
+        if not (np.issubdtype(one.dtype, np.number) or one.dtype == bool or one.dtype == object):
+            raise DataError(
+                f"Series {number} holds {one.dtype}, but series in arrays are numbers: give texts as categories in a "
+                "long frame to `Study`."
+            )

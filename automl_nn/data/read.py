@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from charset_normalizer import from_bytes
 
+from automl_nn.data.series_file import read_ts
 from automl_nn.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+SERIES_SUFFIX = ".ts"
 
 _SAMPLE = 1 << 16
 _SNIFFED_ROWS = 200
@@ -41,10 +43,10 @@ def read_frame(path: str | Path) -> pd.DataFrame:
 
     Encoding, delimiter (comma, semicolon, tab or pipe) and decimal comma of a CSV file are found from its content.
     Empty fields and the usual words for nothing (`NA`, `null`, `NaN`, ...) are missing values; a `?` is a text.
-    A `.gz` behind the suffix of a CSV file is unpacked.
+    A `.gz` behind the suffix of a CSV file is unpacked. A `.ts` file becomes one row a step: see `read_ts`.
 
     Args:
-        path: A file that ends in .csv, .tsv, .txt (each also with .gz), .parquet or .pq.
+        path: A file that ends in .csv, .tsv, .txt (each also with .gz), .parquet, .pq or .ts.
 
     Returns:
         One row per row of the file, in its order, under a RangeIndex.
@@ -65,6 +67,8 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         raise DataError(f"There is no file {str(path)!r} (looked for {path.absolute()}): give the path of a data file.")
     if path.is_dir():
         raise DataError(f"{str(path)!r} is a folder: give the path of one CSV or Parquet file.")
+    if _suffix(path) == SERIES_SUFFIX:
+        return read_ts(path)
     frame = _read_parquet(path) if _suffix(path) in PARQUET_SUFFIXES else _parse_csv(_unpack(path), str(path))
     if frame.empty:
         raise DataError(f"{str(path)!r} has {frame.shape[1]} columns but no rows: give a file with at least one row.")
@@ -134,11 +138,11 @@ def _refuse_repeated(names: Iterable[str], owner: str) -> None:
 def _suffix(path: Path) -> str:
     *_, last = path.suffixes or [""]
     suffix = Path(path.stem).suffix if last.lower() == ".gz" else last
-    known = CSV_SUFFIXES if last.lower() == ".gz" else (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
+    known = CSV_SUFFIXES if last.lower() == ".gz" else (*CSV_SUFFIXES, *PARQUET_SUFFIXES, SERIES_SUFFIX)
     if suffix.lower() not in known:
         raise DataError(
             f"{str(path)!r} ends in {last!r}, which is no known kind of table: "
-            f"give a file that ends in {', '.join((*CSV_SUFFIXES, *PARQUET_SUFFIXES))} or .csv.gz."
+            f"give a file that ends in {', '.join((*CSV_SUFFIXES, *PARQUET_SUFFIXES, SERIES_SUFFIX))} or .csv.gz."
         )
     return suffix.lower()
 

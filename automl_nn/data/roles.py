@@ -7,13 +7,20 @@ from typing import Any, Literal, final, get_args
 import numpy as np
 import pandas as pd
 
+from automl_nn.data.codes import are_codes
 from automl_nn.errors import DataError
 
-Role = Literal["numeric", "boolean", "category", "datetime", "dropped"]
+Role = Literal["numeric", "boolean", "category", "text", "datetime", "dropped"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 MAX_LEVELS = 5_000_000
 """A category with more levels is refused: its embedding would be larger than what it could learn."""
+
+MIN_WORDS = 3.0
+"""Texts of so many words on average are sentences, if most of them are distinct; shorter ones are names of levels."""
+
+MIN_TEXTS = 20
+"""Under this many distinct values, texts are levels of a category, however long they are."""
 
 MIN_ROWS_OF_IDS = 50
 """Under this many rows, values that are all distinct are no sign of an identifier."""
@@ -44,7 +51,7 @@ class Column:
     Args:
         name: Its header.
         role: What it is used as.
-        reason: Why it is dropped, in one sentence; empty otherwise.
+        reason: Why it is dropped, or not read as what it looks like, in one sentence; empty otherwise.
 
     Example:
         >>> Column("age", "numeric").reason
@@ -59,7 +66,8 @@ class Column:
 def guess_role(values: "pd.Series[Any]") -> Role:
     """The role that the values of one column suggest; never `dropped`.
 
-    Columns of the numbers 0 and 1 are boolean. Text is numeric, boolean or datetime if all of its values are.
+    Columns of the numbers 0 and 1 are boolean, whole numbers that look like codes a category. Text is numeric, boolean
+    or datetime if all of its values are; it is free text if most of its values are distinct and have several words.
 
     Example:
         >>> guess_role(pd.Series(["2024-01-31", None, "2024-02-01T12:00"]))
@@ -67,12 +75,14 @@ def guess_role(values: "pd.Series[Any]") -> Role:
     """
     kind = pd.api.types.infer_dtype(values, skipna=True)
     if kind == "string":
-        return _guess_text(pd.Series(values.dropna().unique()))
+        return _guess_text(pd.Series(values.dropna().unique()), n_present=int(values.notna().sum()))
     role = _ROLE_OF_KIND.get(kind, "category")
-    return "boolean" if role == "numeric" and _is_flag(values) else role
+    if role == "numeric" and _is_flag(values):
+        return "boolean"
+    return "category" if role == "numeric" and are_codes(values) else role
 
 
-def _guess_text(distinct: "pd.Series[str]") -> Role:
+def _guess_text(distinct: "pd.Series[str]", *, n_present: int) -> Role:
     tests: dict[Role, Callable[[pd.Series[str]], bool]] = {
         "boolean": lambda texts: bool(texts.str.lower().isin({"true", "false"}).all()),
         "numeric": lambda texts: bool(pd.to_numeric(texts, errors="coerce").notna().all()),
@@ -81,7 +91,13 @@ def _guess_text(distinct: "pd.Series[str]") -> Role:
     for role, passes in tests.items():
         if passes(distinct.head(100)) and passes(distinct):
             return role
-    return "category"
+    return "text" if _are_sentences(distinct, n_present) else "category"
+
+
+def _are_sentences(distinct: "pd.Series[str]", n_present: int) -> bool:
+    if len(distinct) < max(MIN_TEXTS, n_present / 2):
+        return False
+    return bool(np.mean([len(text.split()) for text in distinct.head(1000)]) >= MIN_WORDS)
 
 
 def _is_flag(values: "pd.Series[Any]") -> bool:
@@ -95,8 +111,9 @@ def convert(values: "pd.Series[Any]", role: Role) -> "pd.Series[Any]":
 
     Args:
         values: One column; its name is used in errors.
-        role: `numeric` gives float64, `boolean` bool, or float16 in [0, 1] where some are missing, `datetime` UTC
-            datetime64 in microseconds and `category` a pandas category of texts; missing values stay missing.
+        role: `numeric` gives float64, or keeps float32; `boolean` bool, or float16 in [0, 1] where some are missing,
+            `datetime` UTC datetime64 in microseconds, `category` a pandas category of texts and `text` plain texts;
+            missing values stay missing.
 
     Raises:
         DataError: A value does not have this role, or it is infinite.
@@ -113,12 +130,17 @@ def _to_numbers(values: "pd.Series[Any]") -> "pd.Series[Any]":
         raise DataError(f"Complex data not supported: column {values.name!r} holds complex numbers; give real ones.")
     if pd.api.types.is_timedelta64_dtype(values):
         return pd.Series(values.dt.total_seconds())
-    numbers = values.astype("float64") if pd.api.types.is_numeric_dtype(values) else _parse_numbers(values)
+    numbers = _as_floats(values) if pd.api.types.is_numeric_dtype(values) else _parse_numbers(values)
     if np.isinf(numbers.to_numpy()).any():
         raise DataError(
             f"Column {values.name!r} contains infinity: put a number or a missing value (NaN) in its place."
         )
     return numbers
+
+
+def _as_floats(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The same numbers, not copied where they are floats of one or two words."""
+    return values if values.dtype in (np.float32, np.float64) else values.astype("float64")
 
 
 def _parse_numbers(values: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -181,6 +203,14 @@ def _level(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def _to_texts(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Texts as they are, anything else as it is written."""
+    present = values.notna().to_numpy()
+    texts = np.full(len(values), None, dtype=object)
+    texts[present] = [str(value) for value in values[present]]
+    return pd.Series(texts, name=values.name, dtype="str")
+
+
 def _keep(values: "pd.Series[Any]") -> "pd.Series[Any]":
     return values
 
@@ -189,6 +219,7 @@ _CONVERTERS: dict[Role, Callable[["pd.Series[Any]"], "pd.Series[Any]"]] = {
     "numeric": _to_numbers,
     "boolean": _to_flags,
     "category": _to_levels,
+    "text": _to_texts,
     "datetime": _to_datetimes,
     "dropped": _keep,
 }
@@ -213,6 +244,24 @@ def _refuse(values: "pd.Series[Any]", bad: "pd.Series[bool]", rule: str) -> Data
     return DataError(
         f"Column {values.name!r} holds {str(values.iloc[row])!r} in row {row}, which is not {rule}: "
         "correct it or leave it empty."
+    )
+
+
+def why_category(values: "pd.Series[Any]") -> str:
+    """Why numbers are read as levels of a category, in one sentence; empty for a category of anything else.
+
+    Args:
+        values: A column as it was given, whose role was found to be `category`.
+
+    Example:
+        >>> why_category(pd.Series(["Rome", "Oslo"]))
+        ''
+    """
+    if not pd.api.types.is_numeric_dtype(values):
+        return ""
+    return (
+        f"Its {values.nunique():,} different numbers come back as codes do, so each is a level of a category: "
+        f"set its role to numeric if they are quantities."
     )
 
 

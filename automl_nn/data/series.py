@@ -1,5 +1,6 @@
-"""Steps of series in a long table: which rows belong together, in which order, and how they are parted."""
+"""Steps of series in a long table: which rows belong together, and in which order."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, final
 
@@ -8,13 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_nn.data.roles import convert
-from automl_nn.data.split import Split, grouped_split, time_split
-from automl_nn.errors import DataError, SplitError, did_you_mean
+from automl_nn.errors import DataError, did_you_mean
 
 Integers = npt.NDArray[np.int64]
 
 ENOUGH_STEPS = 2_000_000
 """Steps from which the parts and the roles of channels are told, where there are more."""
+
+STEPS_AT_ONCE = 1 << 20
+"""Steps whose times are looked at together."""
 
 MAX_RATE_RATIO = 1.5
 """Series whose median distances between steps differ by more are of different sampling rates."""
@@ -64,7 +67,8 @@ class Steps:
     """The rows of a long table as steps, series by series.
 
     Args:
-        order: Row of the table of each step.
+        n_steps: Number of steps.
+        moved: Row of the table of each step; None where the steps stand in the order of the rows.
         starts: Step at which each series begins.
         names: Name of each series.
         columns: The columns that told.
@@ -77,7 +81,8 @@ class Steps:
         ([0, 2, 1], [0, 2], [0, 0, 1])
     """
 
-    order: Integers
+    n_steps: int
+    moved: Integers | None
     starts: Integers
     names: npt.NDArray[Any]
     columns: SeriesColumns
@@ -94,32 +99,37 @@ class Steps:
         for name in columns.names:
             _refuse_gaps(frame, name)
         codes, names = _numbered(frame, columns.series)
-        order = np.arange(len(codes)) if _ascends(codes) else np.argsort(codes, kind="stable").astype(np.int64)
+        moved = None if _ascends(codes) else np.argsort(codes, kind="stable").astype(np.int64)
         sizes = np.bincount(codes, minlength=len(names))
         starts = (np.cumsum(sizes) - sizes).astype(np.int64)
-        steps = Steps(order, starts, np.asarray(names), columns)
+        steps = Steps(len(codes), moved, starts, np.asarray(names), columns)
         return steps if columns.time is None else steps._timed(frame[columns.time])
 
     def sorted(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of the long table in the order of the steps; no copy if they are already."""
-        if _ascends(self.order):
+        if self.moved is None:
             return frame.reset_index(drop=True)
-        return frame.iloc[self.order].reset_index(drop=True)
+        return frame.iloc[self.moved].reset_index(drop=True)
+
+    @property
+    def order(self) -> Integers:
+        """Row of the table of each step."""
+        return np.arange(self.n_steps) if self.moved is None else self.moved
 
     @property
     def sizes(self) -> Integers:
         """Number of steps of each series."""
-        return np.diff(self.starts, append=len(self.order))
+        return np.diff(self.starts, append=self.n_steps)
 
     @property
     def offsets(self) -> Integers:
         """First step of each series, and the number of all steps."""
-        return np.append(self.starts, len(self.order))
+        return np.append(self.starts, self.n_steps)
 
     @property
-    def numbers(self) -> Integers:
+    def numbers(self) -> npt.NDArray[np.int32]:
         """Number of the series of each step, from 0."""
-        return np.repeat(np.arange(len(self.starts)), self.sizes)
+        return np.repeat(np.arange(len(self.starts), dtype=np.int32), self.sizes)
 
     @property
     def lasts(self) -> Integers:
@@ -129,7 +139,7 @@ class Steps:
     @property
     def places(self) -> Integers:
         """Number of each step in its series, from 0."""
-        places = np.arange(len(self.order))
+        places = np.arange(self.n_steps)
         places -= np.repeat(self.starts, self.sizes)
         return places
 
@@ -154,21 +164,39 @@ class Steps:
 
     def _timed(self, times: "pd.Series[Any]") -> "Steps":
         """The same steps with the distance between them, if their times are possible."""
-        moments = convert(times, "numeric" if pd.api.types.is_numeric_dtype(times) else "datetime")
-        ordered = moments.to_numpy()[self.order]
-        between = np.diff(ordered)
-        distance = between.astype("float64")
-        within = np.diff(self.numbers) == 0
+        moments = convert(times, "numeric" if pd.api.types.is_numeric_dtype(times) else "datetime").to_numpy()
+        medians = np.full(len(self.starts), np.nan)
+        for first, last in self._blocks():
+            steps = slice(int(self.starts[first]), int(self.offsets[last]))
+            ordered = moments[steps] if self.moved is None else moments[self.moved[steps]]
+            numbers = np.repeat(np.arange(first, last), self.sizes[first:last])
+            medians[first:last] = self._distances(ordered, numbers, str(times.name))
+        self._check_rates(medians, str(times.name))
+        if moments.dtype.kind != "M" or np.isnan(medians).all():
+            return self
+        return replace(self, seconds=float(np.nanmedian(medians)) * _unit_in_seconds(moments))
+
+    def _blocks(self) -> Iterator[tuple[int, int]]:
+        """Series that are looked at together: the first one, and the one after the last."""
+        first = 0
+        while first < len(self.starts):
+            last = int(np.searchsorted(self.starts, self.starts[first] + STEPS_AT_ONCE))
+            last = max(first + 1, last)
+            yield first, last
+            first = last
+
+    def _distances(self, ordered: npt.NDArray[Any], numbers: Integers, name: str) -> npt.NDArray[np.float64]:
+        """The median distance of the steps of each series, in the unit of the times; NaN for a single step."""
+        distance, within = np.diff(ordered).astype("float64"), np.diff(numbers) == 0
         wrong = np.flatnonzero(within & ~(distance > 0))
         if len(wrong):
-            raise DataError(self._disorder(str(times.name), ordered, int(wrong[0])))
-        self._check_rates(distance, within, str(times.name))
-        if between.dtype.kind != "m" or not within.any():
-            return self
-        return replace(self, seconds=float(np.median(between[within] / np.timedelta64(1, "s"))))
+            at = int(wrong[0])
+            raise DataError(self._disorder(name, int(numbers[at]), ordered[at], ordered[at + 1]))
+        medians = pd.Series(distance[within]).groupby(numbers[:-1][within]).median()
+        return np.asarray(medians.reindex(np.arange(numbers[0], numbers[-1] + 1)).to_numpy())
 
-    def _disorder(self, name: str, times: npt.NDArray[Any], step: int) -> str:
-        series, first, second = self._name(self.numbers[step]), times[step], times[step + 1]
+    def _disorder(self, name: str, number: int, first: Any, second: Any) -> str:
+        series = self._name(number)
         if first == second:
             return (
                 f"Series {series!r} has two steps at {name} = {first}: keep one of them, or name the column that tells "
@@ -176,15 +204,23 @@ class Steps:
             )
         return f"The times of series {series!r} are not sorted: {second} follows {first}; sort the rows by {name!r}."
 
-    def _check_rates(self, distance: npt.NDArray[np.float64], within: npt.NDArray[np.bool_], name: str) -> None:
-        rates = pd.Series(distance[within]).groupby(self.numbers[:-1][within]).median()
-        if len(rates) and rates.max() > MAX_RATE_RATIO * rates.min():
-            numbers = rates.index.to_numpy()
-            slow, fast = (self._name(numbers[at]) for at in (rates.argmax(), rates.argmin()))
+    def _check_rates(self, medians: npt.NDArray[np.float64], name: str) -> None:
+        if np.isnan(medians).all():
+            return
+        longest, shortest = int(np.nanargmax(medians)), int(np.nanargmin(medians))
+        ratio = medians[longest] / medians[shortest]
+        if ratio > MAX_RATE_RATIO:
+            slow, fast = self._name(longest), self._name(shortest)
             raise DataError(
-                f"The steps of series {slow!r} are {rates.max() / rates.min():.3g} times as far apart as those of "
+                f"The steps of series {slow!r} are {ratio:.3g} times as far apart as those of "
                 f"{fast!r}: bring all series to one rate, or leave {name!r} out so that steps are counted."
             )
+
+
+def _unit_in_seconds(moments: npt.NDArray[Any]) -> float:
+    """Seconds of the unit in which moments are counted."""
+    one: Any = np.ones(1, dtype=f"m8[{np.datetime_data(moments.dtype)[0]}]")
+    return float((one / np.timedelta64(1, "s"))[0])
 
 
 def _numbered(frame: pd.DataFrame, name: str | None) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -268,75 +304,3 @@ def refuse_empty_channels(features: pd.DataFrame) -> None:
     for name in features.columns:
         if features[name].isna().all():
             raise DataError(f"Channel {name!r} is missing at all {len(features)} steps: leave it out.")
-
-
-def split_series(
-    steps: Steps, labels: npt.NDArray[Any] | None, *, val_share: float, seed: int, min_positives: int
-) -> Split:
-    """Part steps so that each series is on one side.
-
-    Raises:
-        SplitError: There are too few series, or too few that hold a class.
-
-    Example:
-        >>> steps = Steps.of(pd.DataFrame({"s": [0, 0, 1, 1, 2, 2]}), SeriesColumns("s"))
-        >>> len(split_series(steps, None, val_share=0.3, seed=0, min_positives=1).val)
-        2
-    """
-    if len(steps.starts) < 2:
-        raise SplitError("A single series cannot be parted by series: part it by time, or give more series.")
-    kept, numbers = _thinned(steps, labels), steps.numbers
-    split = grouped_split(
-        numbers[kept],
-        labels=None if labels is None else labels[kept],
-        val_share=val_share,
-        seed=seed,
-        min_positives=min_positives,
-    )
-    in_val = np.zeros(len(steps.starts), dtype=bool)
-    in_val[numbers[kept][split.val]] = True
-    return Split(np.flatnonzero(~in_val[numbers]), np.flatnonzero(in_val[numbers]))
-
-
-def _thinned(steps: Steps, labels: npt.NDArray[Any] | None) -> Integers:
-    """Steps that tell how long series are and what they hold: all with a rare label, and some of the others."""
-    stride = -(-len(steps.order) // ENOUGH_STEPS)
-    if stride == 1:
-        return np.arange(len(steps.order))
-    kept = steps.places % stride == 0
-    if labels is not None:
-        columns = labels.reshape(len(kept), -1)
-        kept |= (columns != _common(columns[kept])).any(axis=1) & np.isfinite(columns).any(axis=1)
-    return np.flatnonzero(kept)
-
-
-def _common(columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The most common value of each column."""
-    modes = pd.DataFrame(columns).mode()
-    return np.asarray(modes.iloc[0].to_numpy()) if len(modes) else np.full(columns.shape[1], np.nan)
-
-
-def split_times(
-    steps: Steps, labels: npt.NDArray[Any] | None, *, val_share: float, gap: int, min_positives: int
-) -> Split:
-    """Part each series so that its last steps choose and none that trains is within `gap` steps before them.
-
-    Raises:
-        SplitError: The series are too short for the gap, or a part lacks a class.
-
-    Example:
-        >>> steps = Steps.of(pd.DataFrame({"s": [0] * 10}), SeriesColumns("s"))
-        >>> split = split_times(steps, None, val_share=0.3, gap=2, min_positives=1)
-        >>> split.train.tolist(), split.val.tolist()
-        ([0, 1, 2, 3, 4], [7, 8, 9])
-    """
-    to_end = np.repeat(steps.sizes, steps.sizes) - steps.places
-    reach = np.repeat(np.round(steps.sizes * val_share).astype(np.int64), steps.sizes)
-    moment = np.where(to_end <= reach, gap + 1, np.where(to_end <= reach + gap, 1, 0))
-    return time_split(
-        moment,
-        val_share=max(float((moment == gap + 1).mean()), 1 / len(moment)),
-        gap=gap + 1,
-        labels=labels,
-        min_positives=min_positives,
-    )

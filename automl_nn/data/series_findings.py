@@ -1,6 +1,6 @@
 """What series show before any training: how many events there are, how long, and which channels have gaps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from automl_nn.data.findings import Finding
 from automl_nn.data.series import Integers, Steps
+from automl_nn.data.split import Split
 from automl_nn.data.table import Table
 
 FEW_EVENTS = 20
@@ -56,6 +57,44 @@ def find_in_series(table: Table, steps: Steps, y: npt.NDArray[Any] | None) -> tu
         There is 1 event in 1 of 1 series, 2 steps long in the median: scores will be uncertain.
     """
     return (*_channels(table), *_events(steps, y))
+
+
+def find_in_parts(
+    steps: Steps, split: Split, codes: npt.NDArray[Any], *, classes: Sequence[object] = ()
+) -> Iterator[Finding]:
+    """What is worth knowing about how series were parted.
+
+    Args:
+        steps: The series.
+        split: The steps that train and those that choose.
+        codes: Which of the classes each step is of, NaN where that is unknown `(n_steps,)`.
+        classes: The classes; none where it is not classes that are asked for.
+
+    Example:
+        >>> import pandas as pd
+        >>> from automl_nn.data.series import SeriesColumns
+        >>> steps = Steps.of(pd.DataFrame({"s": [0, 0, 0, 0]}), SeriesColumns("s"))
+        >>> for found in find_in_parts(steps, Split(np.array([0, 1]), np.array([3])), np.zeros(4)):
+        ...     print(found.message)
+        Series were parted by time, their last 25 % of the steps choose: scores tell how well the same series go on.
+    """
+    numbers, (train, val) = steps.numbers, (split.train, split.val)
+    if not split.folds and len(val) and bool(np.isin(numbers[val[:1]], numbers[train]).any()):
+        share = 100 * len(val) / steps.n_steps
+        yield Finding(
+            "parted",
+            "note",
+            "",
+            f"Series were parted by time, their last {share:.2g} % of the steps choose: scores tell how well the same "
+            "series go on.",
+        )
+    for code in sorted({*np.unique(codes[np.isfinite(codes)])} - {*np.unique(codes[val])}) if classes else ():
+        yield Finding(
+            "unjudged",
+            "warning",
+            "",
+            f"Class {classes[int(code)]} lies in no series that chooses: it is learned, but no score tells how well.",
+        )
 
 
 def _channels(table: Table) -> Iterator[Finding]:

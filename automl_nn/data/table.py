@@ -1,4 +1,4 @@
-"""A table whose columns have roles, and the three forms in which a network's encoders read it."""
+"""A table whose columns have roles, and the four forms in which a network's encoders read it."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_nn.data.read import as_frame
-from automl_nn.data.roles import MAX_LEVELS, ROLES, Column, Role, convert, guess_role, why_useless
+from automl_nn.data.roles import MAX_LEVELS, ROLES, Column, Role, convert, guess_role, why_category, why_useless
 from automl_nn.errors import DataError, did_you_mean
 
 __all__ = ["Column", "Role", "Table"]
@@ -24,7 +24,8 @@ class Table:
 
     Args:
         whole: The used columns under a RangeIndex: float64 (numeric), bool, or float16 in [0, 1] where some are missing
-            (boolean), UTC datetime64 (datetime) or a pandas category of texts (category). Any value may be missing.
+            (boolean), UTC datetime64 (datetime), a pandas category of texts (category) or plain texts (text). Any value
+            may be missing.
             Columns that were given in the form of their role are not copied.
         columns: What was found about every column given, the dropped ones included, in the order given.
         rows: Which rows of `whole` the table has, in this order; all of them unless given.
@@ -157,6 +158,17 @@ class Table:
         levels = {name: _texts(values) for name, values in self._of("category").items()}
         return pd.DataFrame(levels, index=pd.RangeIndex(self.n_rows), dtype="object")
 
+    def texts(self) -> pd.DataFrame:
+        """Text columns; None is a missing value.
+
+        Example:
+            >>> table = Table.from_frame({"note": ["all well", None], "age": [31, 47]}, roles={"note": "text"})
+            >>> table.texts()["note"].tolist()
+            ['all well', None]
+        """
+        texts = self._of("text").astype("object")
+        return texts.where(texts.notna(), None)
+
     def _of(self, *roles: Role) -> pd.DataFrame:
         columns = {column.name: self.whole[column.name] for column in self.used if column.role in roles}
         frame = pd.DataFrame(columns, index=self.whole.index, copy=False)  # a list of names would copy them
@@ -190,6 +202,7 @@ def _settle(values: "pd.Series[Any]", role: Role | None) -> tuple[Column, "pd.Se
     if role == "dropped":
         return Column(name, "dropped", "It was set aside by hand."), values
     found = role or guess_role(values)
+    hint = why_category(values) if found == "category" and not role else ""
     values = convert(values, found)
     reason = "" if role else why_useless(values)
     if reason:
@@ -199,7 +212,7 @@ def _settle(values: "pd.Series[Any]", role: Role | None) -> tuple[Column, "pd.Se
             f"Column {name!r} has {len(values.cat.categories):,} levels, more than the {MAX_LEVELS:,} that a category "
             "may have: group its rare levels or leave the column out."
         )
-    return Column(name, found), values
+    return Column(name, found, hint), values
 
 
 def _column(entry: Mapping[str, str]) -> Column:

@@ -110,8 +110,9 @@ def fit_calibration(output: npt.ArrayLike, y: npt.ArrayLike, *, family: Family) 
         family: What the output means.
 
     Source:
-        Platt (1999), with his smoothed targets; Guo et al. (2017), arXiv:1706.04599, section 4.2 (temperature); Kull,
-        Silva Filho & Flach (2017), PMLR 54:623 (beta); Zadrozny & Elkan (2002), doi:10.1145/775047.775151 (isotonic).
+        Platt (1999), with his smoothed targets (for classes, one more row of a random class); Guo et al. (2017),
+        arXiv:1706.04599, section 4.2 (temperature); Kull, Silva Filho & Flach (2017), PMLR 54:623 (beta); Zadrozny &
+        Elkan (2002), doi:10.1145/775047.775151 (isotonic).
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -209,7 +210,11 @@ def _simplest(losses: Mapping[str, Array]) -> str:
 
 
 def _fit_classes(output: Array, y: Array) -> float:
-    """One slope for all classes."""
+    """One slope for all classes.
+
+    A row of average outputs whose class is drawn at random counts beside the others, as Platt's smoothed targets do for
+    labels: rows without an error would otherwise ask for probabilities of 1.
+    """
     rows = ~np.isnan(y).any(axis=1)
     output, y = output[rows], y[rows]
     hard = (y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)).astype(np.int64)
@@ -219,7 +224,9 @@ def _fit_classes(output: Array, y: Array) -> float:
 
     def loss(log_slope: float) -> float:
         slope = np.exp(log_slope)
-        return float((logsumexp(slope * output, axis=1) - slope * true).sum())
+        normalizer = logsumexp(slope * output, axis=1)
+        one_at_random = (normalizer - slope * output.mean(axis=1)).mean()
+        return float((normalizer - slope * true).sum() + one_at_random)
 
     found = minimize_scalar(loss, bounds=(-MAX_LOG_SLOPE, MAX_LOG_SLOPE), method="bounded", options={"xatol": 1e-6})
     wins = loss(0.0) - found.fun > GUARD and abs(found.x) < 0.99 * MAX_LOG_SLOPE

@@ -70,7 +70,7 @@ def decide(
     outputs, targets = _checked(output, y)
     if prevalence is not None and task.kind != "binary":
         raise DecisionError(f"A {task.kind} task has no single base rate: leave prevalence = {prevalence:g} out.")
-    if task.family == "values":
+    if task.family in ("values", "embedding"):
         decision: Decision = _as_is(task, outputs.shape[1], goal)
     else:
         question = Question(goal or DEFAULT_GOALS[task.kind], groups=groups, prevalence=prevalence, seed=seed)

@@ -38,6 +38,7 @@ class Decider:
         groups: Rows that belong together, (n_val,); None if rows stand alone.
         made_from: What a stored decision says of its origin: trials, fingerprint, number of rows, seed.
         seed: Seed of the resamples.
+        default: The goal where none is given; the task's default unless given.
     """
 
     task: Task
@@ -46,17 +47,19 @@ class Decider:
     groups: npt.NDArray[Any] | None
     made_from: Mapping[str, Any]
     seed: int = 0
+    default: Goal | None = None
 
     def weigh(self, goal: Goal | None = None, *, prevalence: float | None = None) -> Decision:
         """The best decision for a goal; it is not stored.
 
         Args:
-            goal: What it is for; the task's default unless given.
+            goal: What it is for; the study's metric, if it judges actions, or the task's default unless given.
             prevalence: Share of positives where it will be used, if it is another one than here.
 
         Raises:
             DecisionError: The goal is impossible, or the stored rows do not carry it.
         """
+        goal = goal or self.default
         return decide(
             self.task, self.output, self.y, goal=goal, groups=self.groups, prevalence=prevalence, seed=self.seed
         )

@@ -81,6 +81,12 @@ class Decision(ABC):
             DecisionError: As for `apply`, and where nothing is chosen.
         """
 
+    def _repr_html_(self) -> str:
+        """How it looks in a notebook."""
+        from automl_nn.decide.notebook import decision_card
+
+        return decision_card(self)
+
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values; of a scorer only the name."""
         goal = None if self.goal is None else self.goal.to_json()

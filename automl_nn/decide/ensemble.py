@@ -103,12 +103,19 @@ def proper_score(
     share = share / np.maximum(share.sum(axis=0), 1e-300) / share.shape[1]
     labels = np.nan_to_num(y).astype(np.float64)
     if task.family == "values":
-        scales = task.prediction(np.ones((1, task.d_out))) - task.prediction(np.zeros((1, task.d_out)))
-        return lambda outputs: -_roots((outputs - labels) ** 2, share) @ scales[0]
+        return lambda outputs: -_roots((outputs - labels) ** 2, share) @ _units(task)
     if task.family == "labels":
         return lambda outputs: np.tensordot(labels * outputs - _softplus(outputs), share, 2)
     targets = labels if labels.shape[1] > 1 else np.eye(task.d_out)[labels[:, 0].astype(np.int64)]
     return lambda outputs: ((log_softmax(outputs, axis=2) * targets).sum(axis=2) @ share)[:, 0]
+
+
+def _units(task: Task) -> Array:
+    """What an error of each target weighs: its unit, or as much as any other's where the metric has them alike."""
+    if task.metric == "neg_average_relative_rmse":
+        return np.ones(task.d_out)
+    ones, zeros = (task.prediction(np.full((1, task.d_out), value)) for value in (1.0, 0.0))
+    return np.asarray((ones - zeros)[0], dtype=np.float64)
 
 
 def _softplus(x: Array) -> Array:

@@ -273,3 +273,15 @@ def _check_alarms(max_alarms: float | None, n_periods: float | None) -> None:
         raise DecisionError(
             f"max_alarms = {max_alarms:g} in each of {n_periods:g} periods leaves no alarm: allow one in all of them."
         )
+
+
+GOALS_OF_METRICS: Mapping[str, Goal] = {
+    "balanced_accuracy": Goal("balanced_accuracy"),
+    "f1": Goal("f1"),
+    "f1_macro": Goal("f1"),
+    "matthews_corrcoef": Goal("mcc"),
+}
+"""Metrics that judge actions where classes are rare: they are what to decide for, not what to compare trials by.
+
+At the argmax they see rare classes in few rows or in none, so that a search led by them ends networks far too early.
+"""

@@ -247,7 +247,7 @@ def _estimate(score: float, left_out: Array) -> Estimate:
 
 def _ensembles(task: Task, contest: _Contest, partners: Sequence[Outputs], y: Outputs, drawn: Resamples) -> Array:
     """What ensembles that are chosen on the rows drawn score on the rows left out `(n_ensembles,)`."""
-    if len(contest.outputs) + len(partners) < 2:
+    if len(contest.outputs) + len(partners) < 2 or task.family == "embedding":
         return np.zeros(0)
     rows = np.random.default_rng(0).permutation(len(y))[: max(200, MAX_GREEDY // task.d_out)]
     scores = []

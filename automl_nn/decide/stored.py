@@ -1,7 +1,7 @@
 """What a study has stored of its trials, for whoever decides: outputs, labels, groups; never a network."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend, greedy_weights
 from automl_nn.decide.selection import Honest, honest_selection
-from automl_nn.errors import NoTrialError, StorageError
+from automl_nn.errors import DecisionError, NoTrialError, StorageError
+from automl_nn.search.looks import run, runs
 from automl_nn.search.store import Store
 from automl_nn.task.base import Task
 
@@ -20,6 +22,22 @@ GROUPS = "val_groups"
 
 Member = int | str
 """A trial by its number, or a reference by its name."""
+
+
+@final
+@dataclass(frozen=True)
+class SavedDecision:
+    """A decision of a study's storage.
+
+    Args:
+        number: Its number there.
+        decision: Where to cut.
+        members: Who predicts, with their weights, as when it was made.
+    """
+
+    number: int
+    decision: Decision
+    members: Mapping[Member, float]
 
 
 @final
@@ -46,22 +64,27 @@ class Stored:
         return self._store.trials(self._id).sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
     def trial(self, number: int | None) -> Mapping[Any, Any]:
-        """The trial's row of the leaderboard; the best complete one unless a number is given.
+        """The trial's row of the leaderboard, without its knobs; the best complete one unless a number is given.
 
         Raises:
             StorageError: There is no such trial.
             NoTrialError: No trial is complete.
         """
-        trials = self.leaderboard().to_dict("records")
         if number is not None:
-            known = [trial for trial in trials if trial["number"] == number]
-            if not known:
-                raise StorageError(f"The study {self._name!r} has no trial {number}: it has {len(trials)} trials.")
-            return known[0]
-        for trial in trials:
+            found = self._store.read(lambda connection: run(connection, self._id, number))
+            if found is None:
+                n_trials = len(self._runs())
+                raise StorageError(f"The study {self._name!r} has no trial {number}: it has {n_trials} trials.")
+            return found
+        for trial in self._runs():
             if trial["state"] == "complete":
                 return trial
         raise NoTrialError(f"No trial of {self._name!r} is complete: run `tune` with a larger budget.")
+
+    def _runs(self) -> list[dict[Any, Any]]:
+        """The leaderboard without configs, which take long to read."""
+        board = self._store.read(lambda connection: runs(connection, self._id))
+        return board.sort_values("score", ascending=False, kind="stable").to_dict("records")
 
     def references(self) -> pd.DataFrame:
         """One row a reference: name, state, score, metrics, seconds, n_rows, n_parameters, message."""
@@ -74,8 +97,8 @@ class Stored:
 
     @property
     def groups(self) -> NDArray[np.float32] | None:
-        """The groups of the rows that choose `(n_val, 1)`, where rows were parted by group or are steps of series."""
-        if "series" not in self.spec and self.spec.get("split", {}).get("group") is None:
+        """The groups of the rows that choose `(n_val, 1)`, where rows were parted by group, or are steps or pixels."""
+        if not {"series", "maps"} & set(self.spec) and self.spec.get("split", {}).get("group") is None:
             return None
         try:
             return self._store.targets(self._id, part=GROUPS)[1]
@@ -91,23 +114,47 @@ class Stored:
     def members(self, trial: int | None = None, *, with_references: bool = False) -> dict[Member, float]:
         """Who predicts, and with which weight: one trial, or a greedy ensemble over the stored outputs.
 
-        Only trials whose networks are kept take part; those of no weight are left out.
+        Only trials whose networks are kept take part; those of no weight are left out. Embeddings of two networks have
+        nothing in common, so the best trial stands alone.
 
         Args:
             trial: One trial; the ensemble unless given.
             with_references: Whether the references may join the ensemble.
 
         Raises:
-            NoTrialError: No trial is complete.
+            NoTrialError: No trial is complete, or no network is kept.
         """
-        if trial is not None:
+        if trial is not None or self._task.family == "embedding":
             return {int(self.trial(trial)["number"]): 1.0}
         self.trial(None)
-        runs = {int(row["run_id"]): int(row["number"]) for row in self.leaderboard().to_dict("records")}
-        kept: list[Member] = [runs[run] for run in self._store.runs_with_model(self._id)]
+        numbers = {int(row["run_id"]): int(row["number"]) for row in self._runs()}
+        kept: dict[Member, int] = {numbers[run]: run for run in self._store.runs_with_model(self._id)}
         candidates = [*kept, *(self._fitted() if with_references else ())]
-        weights = greedy_weights(self._task, [self.output(member) for member in candidates], self.labels)
+        if not candidates:
+            raise NoTrialError(f"No network of {self._name!r} is kept, so there is none to predict with: tune on.")
+        outputs = [self._store.predictions(kept[one]) if one in kept else self.output(one) for one in candidates]
+        weights = greedy_weights(self._task, outputs, self.labels)
         return {member: float(weight) for member, weight in zip(candidates, weights, strict=True) if weight > 0}
+
+    def saved(self, number: int) -> SavedDecision:
+        """A decision that was stored, with those that it was made for.
+
+        Args:
+            number: Its number.
+
+        Raises:
+            StorageError: The study has no such decision.
+            DecisionError: It was stored by a version that wrote something else.
+        """
+        known = self._store.decisions(self._id).set_index("id")
+        if number not in known.index:
+            has = f"its last ones are {', '.join(map(str, known.index[-5:]))}" if len(known) else "none was saved yet"
+            raise StorageError(f"The study {self._name!r} has no decision {number}: {has}.")
+        row = known.loc[number]
+        members = {_member(name): float(weight) for name, weight in row["spec"].get("members", {}).items()}
+        if not members:
+            raise DecisionError(f"Decision {number} does not say for which networks it is: decide again.")
+        return SavedDecision(number, Decision.from_json(row["result"]), members)
 
     def blended(self, members: Mapping[Member, float]) -> NDArray[np.float64]:
         """The members' mean output `(n_val, d_out)` for the rows that choose."""
@@ -126,9 +173,7 @@ class Stored:
             NoTrialError: No trial is complete.
         """
         best = self.trial(trial)
-        complete: list[Mapping[Any, Any]] = [
-            row for row in self.leaderboard().to_dict("records") if row["state"] == "complete"
-        ]
+        complete: list[Mapping[Any, Any]] = [row for row in self._runs() if row["state"] == "complete"]
         rows = complete if trial is None else [best]
         references = {name: self._store.reference(self._id, name)[0] for name in self._fitted()}
         groups = self.groups
@@ -148,3 +193,7 @@ class Stored:
     def _fitted(self) -> list[str]:
         references = self.references()
         return [str(name) for name in references.loc[references["state"] == "complete", "name"]]
+
+
+def _member(name: str) -> Member:
+    return int(name) if name.isdigit() else name

@@ -18,7 +18,7 @@ from automl_nn.decide.calibrate import fit_calibration
 from automl_nn.decide.choose import decide
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.decision import Decision
-from automl_nn.decide.goal import Goal
+from automl_nn.decide.goal import GOALS_OF_METRICS, Goal
 from automl_nn.decide.label_decision import Cuts
 from automl_nn.decide.utilities import Counts, metrics
 from automl_nn.errors import DecisionError, did_you_mean
@@ -42,11 +42,13 @@ class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
         n_trials: Trials in total.
         timeout: Seconds. Give trials, seconds or both; whichever is spent first ends the search.
         metric: Score that compares trials, by scikit-learn's name; greater is better. Unless given, average precision
-            where positives are under 10 %, else log loss.
+            where positives are under 10 %, else log loss. One that judges actions where classes are rare, such as
+            `balanced_accuracy` or `f1_macro`, is what `predict` is best for; trials are compared by the former two.
         settings: From knob path to a value, a range or a table: `{"model.backbone.n_blocks": 2}`.
         decision: What `predict` is best for, as for `Study.decide`: `{"maximize": "f1"}` or `{"cost": (1, 50)}`. Unless
-            given, `predict` takes the class of the greatest probability, as other classifiers do; where positives are
-            rare, a decision is what you want. `predict_proba` does not depend on it.
+            given, and unless the metric judges actions, `predict` takes the class of the greatest probability, as other
+            classifiers do; where positives are rare, a decision is what you want. `predict_proba` does not depend on
+            it.
         roles: Roles of columns that should not be found by themselves; columns without names are `x0`, `x1`, ...
         val_share: Share of the rows that choose between trials.
         n_workers: Processes that train. With one, and no time-out, the result depends on `random_state` alone.
@@ -162,6 +164,8 @@ class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
         return self.predictor_.predict_proba(self._features(X, reset=False))
 
     def _decided(self, study: Study) -> Decision:
+        if self.decision is None and self.metric in GOALS_OF_METRICS:
+            return study.decide(with_references=self.with_references)
         if self.decision is None:
             return most_probable(study, with_references=self.with_references)
         goals = [field.name for field in fields(Goal)]

@@ -77,7 +77,13 @@ def checked_quantities(y: Any) -> NDArray[np.float64]:
 
 
 def _has_several(y: Any) -> bool:
-    shape = np.asarray(y).shape
+    try:
+        shape = np.shape(y)
+    except ValueError:
+        raise TargetError(
+            "Input y holds sequences of unequal lengths, but one value, or one row of values, is needed for each row: "
+            "values of each step of a series are for StepClassifier and StepRegressor."
+        ) from None
     return len(shape) == 2 and shape[1] > 1
 
 

@@ -1,19 +1,25 @@
 """From configs to a stack of networks that is ready to train."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from automl_nn.data.image import Images
 from automl_nn.model.activations import ACTIVATIONS, gain
-from automl_nn.model.backbones import ALL_BACKBONES, BACKBONES, Backbone, Drawn, Fitted, Parts
+from automl_nn.model.backbones import ALL_BACKBONES, ALL_IMAGES, BACKBONES, Backbone, Drawn, Fitted, Parts
+from automl_nn.model.backbones.fusion import Fusion
+from automl_nn.model.backbones.image import Convolution2d, MapBackbone
 from automl_nn.model.backbones.realmlp import NTKLinear
 from automl_nn.model.dropout import DROPOUTS, Dropout
 from automl_nn.model.embeddings import CategoryEmbedding
 from automl_nn.model.encoders import ENCODERS, Inputs
-from automl_nn.model.heads import Head, MemberHead
+from automl_nn.model.heads import Head, MapHead, MemberHead
+from automl_nn.model.image_normalizations import IMAGE_NORMALIZATIONS
+from automl_nn.model.images import PIXELS, ImageRows
 from automl_nn.model.initializers import INITIALIZERS, check_symmetry, spread_biases
 from automl_nn.model.network import Network, evaluating
 from automl_nn.model.normalizations import NORMALIZATIONS
@@ -25,6 +31,9 @@ from automl_nn.space.options import Space
 from automl_nn.space.ranges import Held, Integer, Real, Value
 
 Config = Mapping[str, Any]
+
+SHARED = ("encoder", "d_category", "pixels", "backbone", "normalization", "beside", "fusion")
+"""What of a model config is equal for networks that are stacked, besides the numeric embedding."""
 
 N_SAMPLE = 2048
 """Training rows that a data-driven initialization looks at."""
@@ -64,7 +73,7 @@ def bucket(config: Config) -> tuple[tuple[str, Value], ...]:
         True
     """
     embedding = {knob: value for knob, value in config["embedding"].items() if knob != "sigma"}
-    shared = {key: config[key] for key in ("encoder", "d_category", "backbone", "normalization")}
+    shared = {key: config[key] for key in SHARED if key in config}
     return tuple(sorted(flatten({**shared, "embedding": embedding}).items()))
 
 
@@ -77,6 +86,8 @@ def build(
     d_out: int,
     output_bias: Float[Tensor, "k d_out"],
     seeds: Sequence[int],
+    draws_head: bool = False,
+    architecture: str | None = None,
 ) -> Network:
     """A stack of networks, initialized.
 
@@ -88,6 +99,10 @@ def build(
         d_out: Outputs of each network.
         output_bias: The output of each network whose prediction is the prior.
         seeds: A seed for each network; with the same one a network is the same in any stack.
+        draws_head: Whether outputs start as random mixtures of hidden units rather than at the prior alone; embeddings,
+            which would have no direction there, do.
+        architecture: Of a stored network with pretrained layers, which ones they are; their weights come with its
+            state.
 
     Raises:
         SpaceError: An initializer gives all units of a hidden layer the same weights.
@@ -110,19 +125,31 @@ def build(
         torch.Size([3, 10, 8])
     """
     _check(configs, output_bias, seeds, d_out)
-    network = _assemble(configs, seeds, output_bias, inputs=inputs, n_numeric=n_numeric, vocabularies=vocabularies)
+    network = _assemble(
+        configs,
+        seeds,
+        output_bias,
+        inputs=inputs,
+        n_numeric=n_numeric,
+        vocabularies=vocabularies,
+        architecture=architecture,
+    )
     for i, config in enumerate(configs):
         _draw(network, i, config)
+        if draws_head and isinstance(network.head, Head):
+            weight = network.head.linear.weight.data[i]
+            weight.normal_(0.0, len(weight) ** -0.5, generator=network.generators[i])
     _fit(network, inputs)
     _rescale(network, configs, inputs)
     return network
 
 
-def check_buildable(config: Config) -> None:
-    """Refuse a model config whose network could not be built for any table.
+def check_buildable(config: Config, *, images: Images | None = None) -> None:
+    """Refuse a model config whose network could not be built for any data.
 
     Args:
         config: A model config.
+        images: The images, if it is to read them.
 
     Raises:
         SpaceError: An initializer gives all units of a hidden layer the same weights.
@@ -131,7 +158,8 @@ def check_buildable(config: Config) -> None:
         >>> from automl_nn.space.draw import defaults
         >>> check_buildable(defaults(model_space()))
     """
-    rows = Inputs(torch.zeros(2, 2), torch.zeros(2, 0, dtype=torch.int64))
+    shown = None if images is None else ImageRows.of(images, torch.arange(2))
+    rows = Inputs(torch.zeros(2, 2), torch.zeros(2, 0, dtype=torch.int64), images=shown)
     build([config], rows, n_numeric=2, vocabularies=(), d_out=1, output_bias=torch.zeros(1, 1), seeds=[0])
 
 
@@ -153,6 +181,7 @@ def _assemble(
     inputs: Inputs,
     n_numeric: int,
     vocabularies: Sequence[int],
+    architecture: str | None,
 ) -> Network:
     """The modules, with all hidden weights zero."""
     k, shared = len(configs), configs[0]
@@ -160,28 +189,57 @@ def _assemble(
     embedding = NUMERIC_EMBEDDINGS.make(shared["embedding"], k=k, x=inputs.numbers[:, :n_numeric])
     categories = CategoryEmbedding(k=k, vocabularies=vocabularies, d_embedding=shared["d_category"])
     widths = [embedding.d_embedding] * n_numeric + [1] * (inputs.d_dense - n_numeric)
+    images = inputs.images
+    normalizations = NORMALIZATIONS if images is None else IMAGE_NORMALIZATIONS
     parts = Parts(
         k=k,
         features=(*widths, *[int(shared["d_category"])] * len(vocabularies)),
-        normalization=lambda d: NORMALIZATIONS.make(shared["normalization"], k=k, d=d),
+        normalization=lambda d: normalizations.make(shared["normalization"], k=k, d=d),
         activation=Activations([ACTIVATIONS.make(config["activation"]) for config in configs]),
         dropout=Dropout([DROPOUTS.make(config["dropout"]) for config in configs], noise),
+        architecture=architecture,
     )
-    backbone = ALL_BACKBONES.make(shared["backbone"], d_in=sum(parts.features), parts=parts)
-    head = _head(backbone, output_bias)
+    backbone = _backbone(shared["backbone"], images, parts)
+    fusion = _fusion(shared, backbone, parts) if "beside" in shared else None
     return Network(
-        embedding=embedding, n_numeric=n_numeric, categories=categories, backbone=backbone, head=head, noise=noise
+        embedding=embedding,
+        n_numeric=n_numeric,
+        categories=categories,
+        backbone=backbone,
+        head=_head(backbone if fusion is None else fusion, output_bias),
+        noise=noise,
+        scale=None if images is None else PIXELS.make(shared["pixels"], k=k, images=images),
+        fusion=fusion,
     )
 
 
-def _head(backbone: Backbone, bias: Float[Tensor, "k d_out"]) -> Head | MemberHead:
-    if backbone.n_members == 1:
+def _backbone(config: Config, images: ImageRows | None, parts: Parts) -> Backbone:
+    if images is None:
+        return ALL_BACKBONES.make(config, d_in=sum(parts.features), parts=parts)
+    return ALL_IMAGES.make(config, shape=images.shape, parts=parts)
+
+
+def _fusion(config: Config, image: Backbone, parts: Parts) -> Fusion:
+    """What joins the image's hidden units with those of the columns beside it, whose rows are normalized as such."""
+    by_rows = config["normalization"]
+    if by_rows["name"] not in NORMALIZATIONS:
+        by_rows = {"name": "layer", "eps": by_rows["eps"]}
+    parts = replace(parts, normalization=lambda d: NORMALIZATIONS.make(by_rows, k=parts.k, d=d))
+    table = BACKBONES.make(config["beside"], d_in=sum(parts.features), parts=parts)
+    return Fusion(d_image=image.d_out, table=table, parts=parts, **config["fusion"])
+
+
+def _head(backbone: Backbone | Fusion, bias: Float[Tensor, "k d_out"]) -> Head | MapHead | MemberHead:
+    if isinstance(backbone, MapBackbone):
+        return MapHead(len(bias), backbone.d_out, bias=bias)
+    if isinstance(backbone, Fusion) or backbone.n_members == 1:
         return Head(len(bias), backbone.d_out, bias=bias)
     return MemberHead(len(bias), backbone.d_out, backbone.n_members, bias=bias)
 
 
-def _hidden(network: Network) -> list[Linear | NTKLinear]:
-    layers = [module for module in network.backbone.modules() if isinstance(module, Linear | NTKLinear)]
+def _hidden(network: Network) -> list[Linear | NTKLinear | Convolution2d]:
+    kinds = Linear | NTKLinear | Convolution2d
+    layers = [module for module in network.inner_modules() if isinstance(module, kinds)]
     return [layer for layer in layers if not layer.zero]
 
 
@@ -197,7 +255,7 @@ def _draw(network: Network, i: int, config: Config) -> None:
         initializer.fill(layer.weight[i], gain=activation_gain, generator=generator)
         layer.weight[i].mul_(config["gain"] / layer.factor)
         check_symmetry(layer.weight[i], initializer=config["initializer"]["name"])
-    for part in network.backbone.modules():
+    for part in network.inner_modules():
         if isinstance(part, Drawn):
             part.draw(i, gain=config["gain"], generator=generator)
 
@@ -225,7 +283,7 @@ def _rescale(network: Network, configs: Sequence[Config], inputs: Inputs) -> Non
     sample = inputs.sample(N_SAMPLE, length=network.backbone.length)
     handles = [layer.register_forward_pre_hook(_rescaler(driven, spread)) for layer in _hidden(network)]
     with evaluating(network):
-        network(sample.dense[None], sample.codes[None])
+        network.read(sample)
     for handle in handles:
         handle.remove()
 
@@ -235,9 +293,9 @@ def _rescaler(
 ) -> Callable[[nn.Module, tuple[Tensor]], None]:
     def rescale(layer: nn.Module, args: tuple[Tensor]) -> None:
         (x,) = args
-        assert isinstance(layer, Linear | NTKLinear)
+        assert isinstance(layer, Linear | NTKLinear | Convolution2d)
         for i, target in driven.items():
-            z = layer.factor * (x[i if len(x) > 1 else 0] @ layer.weight[i])
+            z = layer.product(x[i if len(x) > 1 else 0], i)
             deviation = z.std(dim=0)
             scale = torch.where(deviation > 1e-6, target / deviation, 1.0)
             layer.weight[i].mul_(scale)

@@ -1,6 +1,6 @@
 """From a table to the two tensors that a network reads; fitted on training rows, saved with the network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
@@ -14,11 +14,15 @@ from automl_nn.data.table import Table
 from automl_nn.model.inputs import UNIT
 from automl_nn.model.inputs import Inputs as Inputs
 from automl_nn.model.scalers import Quantile, Robust, Scaler, Standard, scaler_from_json
+from automl_nn.model.texts import TextEncoder, fit_texts
 from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Held, Integer
 
 _MIN_COUNT = 2
 _ROWS_AT_ONCE = 1 << 14
+
+NUMBERS_AT_ONCE = 1 << 20
+"""Rows whose numbers are scaled together."""
 
 
 @final
@@ -33,6 +37,7 @@ class Encoder:
         one_hot: Known levels of each category that becomes one column per level (a single column of -1 and 1 for two);
             None for a category that is embedded.
         embedded: Known levels of each category that becomes codes; None for the others.
+        texts: What each text column becomes: numbers behind the scaled ones.
 
     Example:
         >>> table = Table.from_frame(pd.DataFrame({"size": [0.5, 1.5, 4.0], "ripe": [True, False, True]}))
@@ -47,6 +52,7 @@ class Encoder:
     n_flags: int
     one_hot: tuple[tuple[str, ...] | None, ...]
     embedded: tuple[tuple[str, ...] | None, ...]
+    texts: tuple[TextEncoder, ...] = ()
 
     @property
     def vocabularies(self) -> tuple[int, ...]:
@@ -56,23 +62,44 @@ class Encoder:
     @property
     def d_dense(self) -> int:
         """Columns of `Inputs.dense`."""
-        widths = (_width(levels) for levels in self.one_hot if levels is not None)
-        return self.n_numeric + len(self.missing) + self.n_flags + sum(widths)
+        return self.n_numeric + sum(column.d_out for column in self.texts) + self._d_flags
 
-    def transform(self, table: Table) -> Inputs:
-        """Encode rows of the schema that the encoder was fitted on; levels it has not seen count as missing."""
-        numbers, start = table.numbers().to_numpy(np.float64), len(self.missing)
-        flags = np.zeros((table.n_rows, self.d_dense - self.n_numeric), dtype=np.int8)
-        flags[:, :start] = UNIT * np.isnan(numbers[:, list(self.missing)])
+    @property
+    def _d_flags(self) -> int:
+        widths = (_width(levels) for levels in self.one_hot if levels is not None)
+        return len(self.missing) + self.n_flags + sum(widths)
+
+    def transform(self, table: Table, *, texts: NDArray[np.float32] | None = None) -> Inputs:
+        """Encode rows of the schema that the encoder was fitted on; levels it has not seen count as missing.
+
+        Args:
+            table: The rows.
+            texts: What `written` returned for these rows, if that is known.
+        """
+        start = len(self.missing)
+        flags = np.zeros((table.n_rows, self._d_flags), dtype=np.int8)
+        scaled = self._scaled(table, gaps=flags[:, :start])
         if self.n_flags:
             _fill_flags(flags[:, start : start + self.n_flags], table)
         codes = self._levels(table.levels(), flags[:, start + self.n_flags :])
-        scaled = np.asarray(self.scaler.transform(numbers), dtype=np.float32)
+        if self.texts:
+            scaled = np.hstack([scaled, written(table, self.texts) if texts is None else texts])
         return Inputs(
             torch.from_numpy(scaled),
             torch.from_numpy(codes),
             flags=torch.from_numpy(flags) if flags.shape[1] else None,
         )
+
+    def _scaled(self, table: Table, *, gaps: NDArray[np.int8]) -> NDArray[np.float32]:
+        """Scaled numbers, and in `gaps` where they are missing; in pieces, since float64 takes twice the room."""
+        scaled = []
+        for start in range(0, max(table.n_rows, 1), NUMBERS_AT_ONCE):
+            rows = slice(start, start + NUMBERS_AT_ONCE)
+            part = table if table.n_rows <= NUMBERS_AT_ONCE else table.take(np.arange(table.n_rows)[rows])
+            numbers = part.numbers().to_numpy(np.float64)
+            gaps[rows] = UNIT * np.isnan(numbers[:, list(self.missing)])
+            scaled.append(np.asarray(self.scaler.transform(numbers), dtype=np.float32))
+        return scaled[0] if len(scaled) == 1 else np.concatenate(scaled)
 
     def _levels(self, levels: pd.DataFrame, one_hot: NDArray[np.int8]) -> NDArray[np.int64]:
         """Fill the one-hot columns and return the codes."""
@@ -100,6 +127,7 @@ class Encoder:
             "n_flags": self.n_flags,
             "one_hot": [None if levels is None else list(levels) for levels in self.one_hot],
             "embedded": [None if levels is None else list(levels) for levels in self.embedded],
+            "texts": [column.to_json() for column in self.texts],
         }
 
     @classmethod
@@ -112,10 +140,43 @@ class Encoder:
             n_flags=int(state["n_flags"]),
             one_hot=_vocabularies(state["one_hot"]),
             embedded=_vocabularies(state["embedded"]),
+            texts=tuple(TextEncoder.from_json(column) for column in state.get("texts", ())),
         )
 
 
-def fit_encoder(table: Table, *, scaler: type[Scaler], max_one_hot: int) -> Encoder:
+def fit_text_columns(table: Table) -> tuple[TextEncoder, ...]:
+    """What training rows tell of each text column.
+
+    Args:
+        table: Training rows.
+
+    Example:
+        >>> fit_text_columns(Table.from_frame({"age": [31, 47]}))
+        ()
+    """
+    return tuple(fit_texts(texts.tolist()) for _, texts in table.texts().items())
+
+
+def written(table: Table, columns: Sequence[TextEncoder]) -> NDArray[np.float32]:
+    """What text columns become, side by side `(n_rows, d)`.
+
+    Args:
+        table: The rows.
+        columns: An encoder for each text column.
+
+    Example:
+        >>> table = Table.from_frame({"note": ["all is well", "all is lost"]}, roles={"note": "text"})
+        >>> written(table, fit_text_columns(table)).shape
+        (2, 1)
+    """
+    texts = [column.tolist() for _, column in table.texts().items()]
+    parts = [encoder.transform(own) for encoder, own in zip(columns, texts, strict=True)]
+    return np.hstack([np.zeros((table.n_rows, 0), dtype=np.float32), *parts])
+
+
+def fit_encoder(
+    table: Table, *, scaler: type[Scaler], max_one_hot: int, texts: tuple[TextEncoder, ...] | None = None
+) -> Encoder:
     """Fit an encoder to training rows.
 
     Args:
@@ -123,6 +184,7 @@ def fit_encoder(table: Table, *, scaler: type[Scaler], max_one_hot: int) -> Enco
         scaler: Kind of scaling of the numeric columns.
         max_one_hot: Categories with at most so many levels become one column per level; more are embedded, and their
             levels seen only once share the code of unseen ones.
+        texts: What `fit_text_columns` returned, if that is known.
 
     Example:
         >>> table = Table.from_frame(pd.DataFrame({"size": [0.5, 1.5, 4.0]}))
@@ -142,6 +204,7 @@ def fit_encoder(table: Table, *, scaler: type[Scaler], max_one_hot: int) -> Enco
             None if a_few else _sorted(count.index[count >= _MIN_COUNT])
             for count, a_few in zip(counts, few, strict=True)
         ),
+        texts=fit_text_columns(table) if texts is None else texts,
     )
 
 

@@ -73,3 +73,31 @@ class MemberHead(nn.Module):
         output = torch.baddbmm(bias, x.reshape(len(weight), -1, self._d_in), weight)
         n_rows = output.shape[1]
         return output.view(len(x), -1, n_rows, self._d_out).transpose(1, 2).reshape(len(x), n_rows, -1)
+
+
+@final
+class MapHead(nn.Module):
+    """A head that reads each pixel of a map by itself.
+
+    Args:
+        k: Number of networks.
+        d_in: Width of the last map.
+        bias: The output of each network whose prediction is the prior.
+
+    Shape:
+        Input `(k, batch, d_in, height, width)`; output `(k, batch, height * width * d_out)`, those of a pixel together.
+
+    Example:
+        >>> head = MapHead(2, 8, bias=torch.tensor([[-3.0, 1.0], [0.5, 2.0]]))
+        >>> head(torch.randn(2, 4, 8, 3, 5))[1, 0, :4].tolist()
+        [0.5, 2.0, 0.5, 2.0]
+    """
+
+    def __init__(self, k: int, d_in: int, *, bias: Float[Tensor, "k d_out"]) -> None:
+        super().__init__()
+        self.pixel = Head(k, d_in, bias=bias)
+
+    def forward(self, x: Float[Tensor, "k batch d_in height width"]) -> Float[Tensor, "k batch outputs"]:
+        pixels = x.permute(0, 1, 3, 4, 2).flatten(1, 3)
+        output: Tensor = self.pixel(pixels).view(*x.shape[:2], -1)
+        return output

@@ -1,4 +1,4 @@
-"""What a network reads: rows that stand alone, or steps that follow each other in stretches."""
+"""What a network reads: rows that stand alone, steps that follow each other in stretches, or images."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +10,8 @@ from jaxtyping import Float, Int, Int8
 from numpy.typing import NDArray
 from torch import Tensor
 
+from automl_nn.model.backbones.image import ImageShape
+from automl_nn.model.images import ImageRows
 from automl_nn.model.windows import Windows, in_batches, overlapping, stitch
 
 MAX_PIECE = 1024
@@ -30,6 +32,7 @@ class Inputs:
         starts: Where rows are steps of series: the row at which each stretch of them begins, ascending from 0.
         flags: Columns between -1 and 1, in units of 1/127, which a byte holds: indicators of missing values, flags and
             one-hot columns.
+        images: The image of each row.
 
     Example:
         >>> inputs = Inputs(torch.zeros(3, 2), torch.zeros(3, 0, dtype=torch.int64))
@@ -47,6 +50,7 @@ class Inputs:
     codes: Int[Tensor, "n_rows n_codes"]
     starts: Int[Tensor, " n_stretches"] | None = None
     flags: Int8[Tensor, "n_rows n_flags"] | None = None
+    images: ImageRows | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -57,7 +61,8 @@ class Inputs:
     def at(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> "Inputs":
         """These rows, whose neighbours are not known."""
         flags = None if self.flags is None else _taken(self.flags, rows)
-        return Inputs(_taken(self.numbers, rows), _taken(self.codes, rows), flags=flags)
+        images = None if self.images is None else self.images[rows]
+        return Inputs(_taken(self.numbers, rows), _taken(self.codes, rows), flags=flags, images=images)
 
     @property
     def d_dense(self) -> int:
@@ -73,6 +78,16 @@ class Inputs:
         dense[:, self.numbers.shape[1] :].div_(UNIT)
         return dense
 
+    @property
+    def pixels(self) -> Tensor | None:
+        """The images themselves `(n_rows, channels, height, width)`; None where there are none."""
+        return None if self.images is None else self.images.gathered()
+
+    @property
+    def image_shape(self) -> ImageShape | None:
+        """What each image looks like; None where there are none."""
+        return None if self.images is None else self.images.shape
+
     def _starts_of(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> Int[Tensor, " n_stretches"]:
         """Where steps begin that are no neighbours of the ones before them."""
         assert self.starts is not None
@@ -86,7 +101,8 @@ class Inputs:
         if isinstance(device, torch.dtype):
             return replace(self, numbers=self.numbers.to(device))
         starts, flags = (None if part is None else part.to(device) for part in (self.starts, self.flags))
-        return Inputs(self.numbers.to(device), self.codes.to(device), starts, flags)
+        images = None if self.images is None else self.images.to(device)
+        return Inputs(self.numbers.to(device), self.codes.to(device), starts, flags, images)
 
     def batches(self, n_rows: int, *, length: int) -> Iterator["Inputs"]:
         """The rows in their order; at least one batch, so that no rows give outputs of no rows.
@@ -97,6 +113,7 @@ class Inputs:
                 whose places follow each other in each batch.
         """
         if length == 1:
+            n_rows = n_rows if self.images is None else self.images.at_once(n_rows)
             for start in range(0, max(len(self), 1), n_rows):
                 yield self.at(slice(start, start + n_rows))
             return
@@ -114,6 +131,7 @@ class Inputs:
     def sample(self, n_rows: int, *, length: int) -> "Inputs":
         """About so many rows, evenly spaced, to be read at once."""
         if length == 1:
+            n_rows = n_rows if self.images is None else self.images.at_once(n_rows)
             return self.at(slice(None, None, max(1, -(-len(self) // n_rows))))
         windows = self._every_window(length)
         every = slice(None, None, max(1, -(-len(windows) * length // n_rows)))

@@ -8,11 +8,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from automl_nn.model.backbones.base import Backbone
+from automl_nn.model.backbones.base import Backbone, Remembering
+from automl_nn.model.backbones.fusion import Fusion
+from automl_nn.model.backbones.image import MapBackbone
+from automl_nn.model.backbones.pretrained import Pretrained
 from automl_nn.model.dropout import Dropout
 from automl_nn.model.embeddings import CategoryEmbedding
 from automl_nn.model.encoders import Inputs
-from automl_nn.model.heads import Head, MemberHead
+from automl_nn.model.heads import Head, MapHead, MemberHead
 from automl_nn.model.normalizations import BatchNorm
 from automl_nn.model.numeric import NumericEmbedding
 from automl_nn.model.stack import Noise, part, select, take
@@ -32,11 +35,14 @@ class Network(nn.Module):
         backbone: The hidden layers.
         head: From the last of them to the outputs.
         noise: The networks' sources of randomness in training.
+        scale: For the values of images; None where none are read.
+        fusion: Joins the hidden units of images with the columns beside them; None where there are no such columns.
 
     Shape:
-        `dense` is `(k or 1, batch, d_in)`, `codes` `(k or 1, batch, n_codes)`; a leading dimension of 1 is shared by
-        all networks. The output is `(k, batch, n_members * d_out)`: a network with several members has the outputs of
-        each of them side by side; `StackLoss.correct` makes one of them.
+        `dense` is `(k or 1, batch, d_in)`, `codes` `(k or 1, batch, n_codes)`, `pixels` `(k or 1, batch, channels,
+        height, width)`; a leading dimension of 1 is shared by all networks. The output is `(k, batch, n_members *
+        d_out)`: a network with several members has the outputs of each of them side by side; `StackLoss.correct` makes
+        one of them.
     """
 
     def __init__(
@@ -46,18 +52,36 @@ class Network(nn.Module):
         n_numeric: int,
         categories: CategoryEmbedding,
         backbone: Backbone,
-        head: Head | MemberHead,
+        head: Head | MapHead | MemberHead,
         noise: Noise,
+        scale: nn.Module | None = None,
+        fusion: Fusion | None = None,
     ) -> None:
         super().__init__()
         self.n_numeric = n_numeric
         self.embedding, self.categories = embedding, categories
         self.backbone, self.head, self.noise = backbone, head, noise
+        self.scale, self.fusion = scale, fusion
 
     @property
     def k(self) -> int:
         """Number of networks."""
         return len(self.noise.generators)
+
+    @property
+    def architecture(self) -> str | None:
+        """Which pretrained layers it has; None for no such ones."""
+        return self.backbone.architecture if isinstance(self.backbone, Pretrained) else None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it reads images by features that never change, so that these may be kept."""
+        return isinstance(self.backbone, Pretrained) and self.backbone.is_fixed
+
+    @property
+    def says_pixels(self) -> bool:
+        """Whether there is an output for each pixel of an image."""
+        return isinstance(self.backbone, MapBackbone)
 
     @property
     def n_members(self) -> int:
@@ -70,9 +94,27 @@ class Network(nn.Module):
         return self.noise.generators
 
     def forward(
-        self, dense: Float[Tensor, "#k batch d_in"], codes: Int[Tensor, "#k batch n_codes"]
+        self,
+        dense: Float[Tensor, "#k batch d_in"],
+        codes: Int[Tensor, "#k batch n_codes"],
+        pixels: Tensor | None = None,
     ) -> Float[Tensor, "k batch outputs"]:
-        output: Tensor = self.head(self.backbone(self.features(dense, codes)))
+        hidden = self.backbone(self.features(dense, codes) if self.scale is None else self.scale(pixels))
+        if self.fusion is not None:
+            hidden = self.fusion(hidden, self.features(dense, codes))
+        output: Tensor = self.head(hidden)
+        return output
+
+    def inner_modules(self) -> Iterator[nn.Module]:
+        """The hidden layers: whose weights initializers draw."""
+        yield from self.backbone.modules()
+        if self.fusion is not None:
+            yield from self.fusion.modules()
+
+    def read(self, inputs: Inputs) -> Float[Tensor, "k batch outputs"]:
+        """Outputs for rows that all networks share, read at once."""
+        pixels = inputs.pixels
+        output: Tensor = self(inputs.dense[None], inputs.codes[None], None if pixels is None else pixels[None])
         return output
 
     def features(
@@ -95,6 +137,11 @@ class Network(nn.Module):
             if isinstance(module, Dropout):
                 module.fade(factors)
 
+    def reach(self, progress: float) -> None:
+        """Tell pretrained layers how much of the training is over, between 0 and 1."""
+        if isinstance(self.backbone, Pretrained):
+            self.backbone.reach(progress)
+
     @torch.no_grad()
     def predict(self, inputs: Inputs, *, batch_size: int = 4096) -> Float[Tensor, "k n_rows outputs"]:
         """Outputs of every network for every row, in evaluation mode.
@@ -107,8 +154,14 @@ class Network(nn.Module):
         batch_size = max(batch_size // self.n_members, 1)
         n_rows = max(batch_size, MIN_WINDOWS * length) if length > 1 else batch_size
         with evaluating(self):
-            outputs = (self(batch.dense[None], batch.codes[None]) for batch in inputs.batches(n_rows, length=length))
+            outputs = (self.read(batch) for batch in inputs.batches(n_rows, length=length))
             return inputs.joined(outputs, n_rows=n_rows, length=length)
+
+    def remember(self, inputs: Inputs) -> None:
+        """Let a backbone of fixed features compute those of these rows now, once for the whole training."""
+        if isinstance(self.backbone, Remembering):
+            with self.backbone.memory.open():
+                self.predict(inputs)
 
     def select(self, indices: Sequence[int]) -> "Network":
         """A copy with these networks only, in this order; each goes on with its own randomness."""
@@ -140,7 +193,7 @@ class Network(nn.Module):
                 for norm in norms:
                     norm.train()
                     norm.momentum = len(batch) / seen
-                self(batch.dense[None], batch.codes[None])
+                self.read(batch)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 

@@ -27,7 +27,7 @@ class NoNorm(nn.Module):
         super().__init__()
         del k, d
 
-    def forward(self, x: Float[Tensor, "k batch d"]) -> Float[Tensor, "k batch d"]:
+    def forward(self, x: Float[Tensor, "k *rows d"]) -> Float[Tensor, "k *rows d"]:
         return x
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from automl_nn.model.activations import ACTIVATIONS
 from automl_nn.model.dropout import DROPOUTS
+from automl_nn.model.image_normalizations import IMAGE_NORMALIZATIONS
 from automl_nn.model.initializers import INITIALIZERS
 from automl_nn.model.normalizations import NORMALIZATIONS
 from automl_nn.space.options import Bundles, Space
@@ -20,6 +21,11 @@ def _recipe(activation: str, initializer: str, normalization: str = "none", drop
         "normalization": NORMALIZATIONS.only(normalization),
         "dropout": DROPOUTS.only(dropout),
     }
+
+
+def _image_recipe(activation: str, initializer: str, normalization: str, dropout: str = "inverted") -> Space:
+    parts = _recipe(activation, initializer, dropout=dropout)
+    return {**parts, "normalization": IMAGE_NORMALIZATIONS.only(normalization)}
 
 
 RECIPES = Bundles(
@@ -44,6 +50,26 @@ RECIPES = Bundles(
     default="mish-lsuv",
 )
 """Sets of parts that are known to be right together; `free` draws each part on its own."""
+
+IMAGE_RECIPES = Bundles(
+    {
+        "relu-he-batchnorm": _image_recipe("relu", "he_normal", "batch"),
+        "relu-he-groupnorm": _image_recipe("relu", "he_normal", "group"),
+        "gelu-he-batchnorm": _image_recipe("gelu", "he_normal", "batch"),
+        "gelu-he-layernorm": _image_recipe("gelu", "he_normal", "layer"),
+        "relu-he-instancenorm": _image_recipe("relu", "he_normal", "instance"),
+        "silu-lsuv": _image_recipe("silu", "data_driven", "none"),
+        "selu-lecun-alphadrop": _image_recipe("selu", "lecun_normal", "none", dropout="alpha"),
+        "free": {
+            "activation": ACTIVATIONS,
+            "initializer": INITIALIZERS,
+            "normalization": IMAGE_NORMALIZATIONS,
+            "dropout": DROPOUTS,
+        },
+    },
+    default="relu-he-batchnorm",
+)
+"""The same for images; `free` draws each part on its own."""
 
 
 def conflicts(config: Mapping[str, Any], *, batch_size: int) -> list[str]:

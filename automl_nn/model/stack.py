@@ -126,6 +126,10 @@ class Linear(nn.Module):
     def forward(self, x: Float[Tensor, "#k batch d_in"]) -> Float[Tensor, "k batch d_out"]:
         return dense(x, self.weight, self.bias, rounds=self.rounds and self.training)
 
+    def product(self, x: Float[Tensor, "batch d_in"], i: int) -> Float[Tensor, "batch d_out"]:
+        """What the weights of network `i` make of its input, without a bias."""
+        return x @ self.weight[i]
+
 
 @final
 class Activations(nn.Module, PerNetwork):
@@ -145,7 +149,7 @@ class Activations(nn.Module, PerNetwork):
         self._activations = tuple(activations)
         self._runs = _runs(self._activations)
 
-    def forward(self, x: Float[Tensor, "k batch d"]) -> Float[Tensor, "k batch d"]:
+    def forward(self, x: Float[Tensor, "k *rows d"]) -> Float[Tensor, "k *rows d"]:
         if len(self._runs) == 1:
             return self._runs[0][0](x)
         parts = torch.split(x, [length for _, length in self._runs])

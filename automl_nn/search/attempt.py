@@ -1,7 +1,7 @@
 """The training of trials that share a stack: configs become networks, the networks learn, best epochs are kept."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from automl_nn.errors import DivergedError
-from automl_nn.model.build import build
+from automl_nn.model.build import bucket, build
 from automl_nn.model.network import Network, joined
 from automl_nn.search.encodings import Encoded, Encodings
 from automl_nn.search.memory import PeakMemory
@@ -19,9 +19,12 @@ from automl_nn.task.base import Task
 from automl_nn.train.loop import Epoch, Training, stack_loss
 from automl_nn.train.precision import Precision, may_round
 from automl_nn.train.stability import Spike
-from automl_nn.train.stack_loss import Targets
+from automl_nn.train.stack_loss import Targets, by_place
 from automl_nn.train.stop import Best, Patience
 from automl_nn.train.trained import Trained, several_to_bytes
+
+LEAST_EPOCHS = 8
+"""Epochs of networks of images that a search makes time for."""
 
 
 @final
@@ -63,6 +66,8 @@ class Attempt:
         self._seeds = [seed for own in by_fold for seed in own]
         self.n_parameters = sum(parameter.numel() for parameter in self._network.parameters()) // len(configs)
         self._seconds = np.zeros(len(configs))
+        self._paces: dict[Precision, float] = {}
+        self._judging: float | None = None
         self.plan_epochs(int(configs[0]["train"]["n_epochs"]))
 
     @property
@@ -71,6 +76,22 @@ class Attempt:
         backbone = self._network.backbone
         n_rows = int(self._configs[0]["train"]["batch_size"]) * backbone.length * backbone.n_members
         return may_round(self._network, n_rows=n_rows)
+
+    @property
+    def kind(self) -> Hashable:
+        """What stacks have in common that are faster in the same precision: networks of images are all of one kind."""
+        if self._reads_images:
+            return "images"
+        return bucket(self._configs[0]["model"]), self._configs[0]["train"]["batch_size"], len(self._configs)
+
+    @property
+    def least_epochs(self) -> int:
+        """Epochs without which a network is not worth much; those of images learn little in one."""
+        return LEAST_EPOCHS if self._reads_images else 1
+
+    @property
+    def _reads_images(self) -> bool:
+        return self._rows[0].fold.train.inputs.images is not None
 
     def plan_epochs(self, n_epochs: int, *, precision: Precision | None = None) -> None:
         """Let the schedules end with this epoch; to be called before the first one.
@@ -90,26 +111,36 @@ class Attempt:
         return Training(network, [encoded.fold for encoded in self._rows], configs, task=self._task, seeds=self._seeds)
 
     def pace(self, seconds: float, precision: Precision | None = None) -> float:
-        """Seconds that an epoch takes; no network is changed by it.
+        """Seconds that an epoch takes, measured once for each precision; no network is changed by it.
 
         Args:
             seconds: About how long to measure.
             precision: In which to train; the planned one unless given.
         """
-        network = self._network.select(range(self._network.k))
-        return self._new_training(network, self._training.n_epochs, precision or self._precision).pace(seconds)
+        precision = precision or self._precision
+        precision = "float32" if precision == "auto" else precision
+        if precision not in self._paces:
+            network = self._network.select(range(self._network.k))
+            training = self._new_training(network, self._training.n_epochs, precision)
+            self._paces[precision] = training.pace(seconds)
+            self._judging = training.pace_of_judging() if self._judging is None else self._judging
+        return self._paces[precision] + (self._judging or 0.0)
 
     def epochs(self, *, seconds: float) -> Iterator[list[Progress]]:
         """Train, one epoch at a time: what it did to each trial that is still trained.
 
         Args:
-            seconds: The epoch that is under way after so many is the last one, and is cut short.
+            seconds: The epoch that would go on for longer is the last one, and is cut short to be judged by then.
         """
-        for epoch in self._training.epochs(seconds=seconds):
+        for epoch in self._training.epochs(seconds=seconds, judging=self._judging or 0.0):
             self._best.update(epoch)
             self._share_time(epoch)
             stale = self._patience.stale(epoch)
             yield [self._progress(epoch, place, is_stale=place in stale) for place in range(len(epoch.candidates))]
+
+    def correct_epochs(self, n_epochs: int) -> None:
+        """Let the schedules end with another epoch than was planned, while they are on their way."""
+        self._training.plan_epochs(n_epochs)
 
     def _share_time(self, epoch: Epoch) -> None:
         """What has passed since the last time, in equal parts to the trials that it was spent on."""
@@ -169,6 +200,8 @@ class Attempt:
                 share=_share(encoded, self._task),
                 encoder=encoded.encoder,
                 state=state,
+                shape=encoded.fold.train.inputs.image_shape,
+                architecture=self._network.architecture,
             )
             for encoded, state in zip(self._rows, self._best.states[trial], strict=True)
         ]
@@ -199,14 +232,16 @@ def stack_of(rows: Encoded, configs: Sequence[Config], *, task: Task, seeds: Seq
     """
     train = rows.fold.train
     shift = stack_loss(train, [config["train"] for config in configs], task=task).shift
+    y = by_place(train.y, d_out=task.d_out, family=task.family)
     return build(
         [config["model"] for config in configs],
         train.inputs,
         n_numeric=rows.encoder.n_numeric,
         vocabularies=rows.encoder.vocabularies,
         d_out=task.d_out,
-        output_bias=torch.from_numpy(task.prior_output(train.y.numpy())).float() + shift,
+        output_bias=torch.from_numpy(task.prior_output(y.numpy())).float() + shift,
         seeds=seeds,
+        draws_head=task.family == "embedding",
     )
 
 

@@ -16,7 +16,13 @@ from automl_nn.search.storage import upsert
 
 Floats = npt.NDArray[np.float32]
 
-REFERENCES = {"linear": "a linear model", "boosting": "untuned boosting"}
+REFERENCES = {
+    "linear": "a linear model",
+    "boosting": "untuned boosting",
+    "mean map": "the mean map",
+    "zero": "zero everywhere",
+    "pixels": "the pixels themselves",
+}
 """The references by name, and what they are called in a sentence."""
 
 
@@ -96,7 +102,7 @@ def reference(connection: Connection, study_id: int, name: str) -> tuple[Floats,
     """
     of_name = (ReferenceTable.study_id == study_id, ReferenceTable.name == name, ReferenceTable.state == "complete")
     found = connection.execute(select(ReferenceTable).where(*of_name)).first()
-    if found is None:
+    if found is None or found.output is None or found.payload is None:
         raise StorageError(f"The study has no fitted reference {name!r}: `automl-nn tune` fits the references first.")
     output = unpack(found.output, FLOATS).reshape(found.shape).astype(np.float32)
     return output, bytes(found.payload)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from automl_nn.data.split import Split
 from automl_nn.model.encoders import ENCODERS, Encoder
-from automl_nn.search.problem import Problem
+from automl_nn.model.images import ImageRows
+from automl_nn.search.problem import Problem, takes_unlabelled
 from automl_nn.search.sharing import Shelf
 from automl_nn.train.batches import Fold, Rows
 
@@ -53,8 +54,22 @@ class Encodings:
         key = json.dumps(config, sort_keys=True)
         if key not in self._known:
             name = hashlib.sha256(key.encode()).hexdigest()
-            self._known[key] = self._shelf.of(name, lambda: self._all(config)) if self._shelf else self._all(config)
+            rows = self._shelf.of(name, lambda: self._all(config)) if self._shelf else self._all(config)
+            self._known[key] = [self._with_images(encoded) for encoded in rows]
         return self._known[key]
+
+    def _with_images(self, encoded: Encoded) -> Encoded:
+        """The same rows with their images, which are not encoded: all processes read them where they are."""
+        images = self.problem.images
+        if images is None:
+            return encoded
+
+        def shown(rows: Rows) -> Rows:
+            return replace(rows, inputs=replace(rows.inputs, images=ImageRows.of(images, rows.ids)))
+
+        others = encoded.fold.unlabelled
+        fold = Fold(shown(encoded.fold.train), shown(encoded.fold.val), None if others is None else shown(others))
+        return Encoded(encoded.encoder, fold)
 
     def _all(self, config: Mapping[str, Any]) -> list[Encoded]:
         return [self._encode(encoder, fold) for encoder, fold in self._encoders(config)]
@@ -62,16 +77,22 @@ class Encodings:
     def _encoders(self, config: Mapping[str, Any]) -> Iterator[tuple[Encoder, Split]]:
         """The encoder of each fold.
 
-        All have the same columns and levels, since their networks stand in one stack; scales and ranks, which could
-        tell a network of the rows that choose, come from its own training rows.
+        All have the same columns, levels and text directions, since their networks stand in one stack; scales and
+        ranks, which could tell a network of the rows that choose, come from its own training rows.
         """
         problem = self.problem
-        encoder = ENCODERS.make(config, table=problem.table.take(problem.split.train))
+        known = problem.text_encoders
+        encoder = ENCODERS.make(config, table=problem.table.take(problem.telling(problem.split.train)), texts=known)
         for fold in problem.folds:
-            yield encoder.scaled_by(problem.table.take(fold.train)) if problem.split.folds else encoder, fold
+            yield (
+                encoder.scaled_by(problem.table.take(problem.telling(fold.train))) if problem.split.folds else encoder,
+                fold,
+            )
 
     def _encode(self, encoder: Encoder, split: Split) -> Encoded:
-        return Encoded(encoder, Fold(self._rows(encoder, split.train), self._rows(encoder, split.val)))
+        others = self.problem.unlabelled if takes_unlabelled(self.problem) else ()
+        unlabelled = self._rows(encoder, np.asarray(others)) if len(others) else None
+        return Encoded(encoder, Fold(self._rows(encoder, split.train), self._rows(encoder, split.val), unlabelled))
 
     def _rows(self, encoder: Encoder, rows: NDArray[np.int64]) -> Rows:
         weight = self.problem.weight

@@ -21,7 +21,7 @@ def studies(connection: Connection) -> pd.DataFrame:
         .group_by(StudyTable.study_id, STUDIES.c.study_name)
         .order_by(StudyTable.study_id)
     )
-    frame = _frame(connection, rows)
+    frame = frame_of(connection, rows)
     specs = frame.pop("spec")
     frame.insert(2, "metric", [spec.get("task", spec).get("metric") for spec in specs])
     return frame
@@ -49,8 +49,8 @@ def trials(connection: Connection, study_id: int) -> pd.DataFrame:
         .where(RunTable.study_id == study_id)
         .order_by(RunTable.number)
     )
-    frame = _frame(connection, rows)
-    return _spread(frame, "config")
+    frame = frame_of(connection, rows)
+    return spread(frame, "config")
 
 
 def epochs(connection: Connection, study_id: int) -> pd.DataFrame:
@@ -59,8 +59,8 @@ def epochs(connection: Connection, study_id: int) -> pd.DataFrame:
         column.label({"number": "epoch"}.get(column.name, column.name)) for column in EpochTable.__table__.columns
     ]
     rows = select(RunTable.number.label("trial"), *columns).join(RunTable, RunTable.id == EpochTable.run_id)
-    frame = _frame(connection, rows.where(RunTable.study_id == study_id).order_by(RunTable.number, EpochTable.number))
-    return _spread(frame, "metrics")
+    frame = frame_of(connection, rows.where(RunTable.study_id == study_id).order_by(RunTable.number, EpochTable.number))
+    return spread(frame, "metrics")
 
 
 def spikes(connection: Connection, study_id: int) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def spikes(connection: Connection, study_id: int) -> pd.DataFrame:
         SpikeTable.row_ids,
     )
     rows = rows.join(RunTable, RunTable.id == SpikeTable.run_id).where(RunTable.study_id == study_id)
-    return _frame(connection, rows.order_by(RunTable.number, SpikeTable.step, SpikeTable.kind))
+    return frame_of(connection, rows.order_by(RunTable.number, SpikeTable.step, SpikeTable.kind))
 
 
 def decisions(connection: Connection, study_id: int) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def decisions(connection: Connection, study_id: int) -> pd.DataFrame:
         .where(DecisionTable.study_id == study_id)
         .order_by(DecisionTable.id)
     )
-    return _frame(connection, rows).astype({"trial": "Int64", "run_id": "Int64"})
+    return frame_of(connection, rows).astype({"trial": "Int64", "run_id": "Int64"})
 
 
 def findings(connection: Connection, study_id: int) -> pd.DataFrame:
@@ -102,15 +102,16 @@ def findings(connection: Connection, study_id: int) -> pd.DataFrame:
     rows = select(FindingTable.kind, FindingTable.level, FindingTable.column, FindingTable.message).where(
         FindingTable.study_id == study_id
     )
-    return _frame(connection, rows.order_by(FindingTable.id))
+    return frame_of(connection, rows.order_by(FindingTable.id))
 
 
-def _frame(connection: Connection, rows: Executable) -> pd.DataFrame:
+def frame_of(connection: Connection, rows: Executable) -> pd.DataFrame:
+    """What a query gives."""
     result = connection.execute(rows)
     return pd.DataFrame.from_records(result.all(), columns=list(result.keys()))
 
 
-def _spread(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+def spread(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """The frame with a column of nested dictionaries as one column per path."""
     nested = [flatten(value or {}) for value in frame.pop(column)]
     return pd.concat([frame, pd.DataFrame(nested, index=frame.index)], axis=1)

@@ -5,7 +5,7 @@ width of category vectors does nothing for a table without categories, a clip ru
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -17,10 +17,10 @@ from automl_nn.errors import AutoMLError
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problem import Problem
-from automl_nn.search.spaces import edit_space
+from automl_nn.search.spaces import edit_space, space_for
 from automl_nn.space.draw import defaults
 from automl_nn.space.options import Bundles, Config, Options, Space
-from automl_nn.space.ranges import Choice, Held, Range, Value
+from automl_nn.space.ranges import Choice, Held, Range, Text, Value
 
 OUTSIDE = {"train.patience"}
 """Knobs that end the training from outside."""
@@ -30,6 +30,10 @@ GROUPS = ("model", "train")
 
 QUICK: Mapping[str, Value] = {"model.backbone.d_block": 32, "train.n_epochs": 2, "train.batch_size": 16}
 """What is set for the comparison, where it is searched: small networks, many steps of few rows."""
+
+SMALL: Mapping[str, Value] = {"model.backbone.d_block": 8, "train.batch_size": 16}
+N_SHORT = 8
+"""A small network of images, and how many epochs it trains."""
 
 N_TRAIN, N_VAL = 256, 128
 """Rows of the comparison, at most."""
@@ -102,11 +106,16 @@ def knob_cases(
                 yield KnobCase(f"{here}.name", tuple(node), around)
             for name, option in node.items():
                 yield from knob_cases(option.space, here, held={**around, f"{here}.name": name}, starts=own)
-        elif isinstance(node, Range):
+        elif isinstance(node, Range) and not _is_text(node):
             start = own.get(here, node.start)
             yield KnobCase(here, (start, _far_end(node, start)), around)
         elif isinstance(node, Mapping):
             yield from knob_cases(node, here, held=around, starts=own)
+
+
+def _is_text(knob: Range) -> bool:
+    """Whether a knob has no other value to compare with."""
+    return isinstance(knob.range if isinstance(knob, Held) else knob, Text)
 
 
 def _far_end(knob: Range, start: Value) -> Value:
@@ -155,6 +164,27 @@ def compare_knobs(problem: Problem, space: Space, *, seconds: float = SECONDS) -
         if time.monotonic() > end:
             return Knobs(tuple(dict.fromkeys(dead)), n_compared, len(cases) - n_compared)
     return Knobs(tuple(dict.fromkeys(dead)), len(cases), 0)
+
+
+def short_scores(
+    problem: Problem, *, path: str, values: Sequence[Value], seconds: float = SECONDS
+) -> dict[Value, float | None]:
+    """The best score of a short training of a small network with each value of a knob; None where it broke down.
+
+    Args:
+        problem: What is given.
+        path: The knob.
+        values: Its values.
+        seconds: About how long all trainings together may take.
+    """
+    encodings, space = Encodings(_few(problem)), space_for(problem)
+    scores: dict[Value, float | None] = {}
+    for value in values:
+        settings = {**_possible(space, SMALL), path: value, "train.n_epochs": N_SHORT}
+        attempt = Attempt(encodings, [defaults(edit_space(space, settings))], seeds=[0])
+        found = [progress.row.score for (progress,) in attempt.epochs(seconds=seconds / len(values))]
+        scores[value] = float(np.nanmax(found)) if np.isfinite(found).any() else None
+    return scores
 
 
 def _compared(

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
@@ -14,20 +16,23 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from optuna.storages._rdb import storage as optuna_storage
 from optuna.storages._rdb.models import BaseModel
-from sqlalchemy import Connection, NullPool, create_engine, func, inspect, select, text
+from sqlalchemy import Connection, NullPool, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from automl_nn.errors import StorageError
 from automl_nn.search.patience import PATIENCE_SECONDS
 from automl_nn.search.schema import Base
-from automl_nn.search.storage import SafeRDBStorage
+from automl_nn.search.storage import READING, SafeRDBStorage
 from automl_nn.search.urls import in_file, masked, parse_url, scrubbed
 
 VERSION_TABLE, OPTUNA_TABLE = "automl_version", "alembic_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 OPTUNA_MIGRATIONS = Path(optuna_storage.__file__).parent / "alembic"
 LOCK_KEY = 0x6175746F6D6C  # "automl"
+
+OLDEST_READABLE = "0002"
+"""Whoever only reads can do so from this step on: later ones have added nothing but views."""
 
 
 def open_storage(url: str) -> SafeRDBStorage:
@@ -64,14 +69,64 @@ def open_existing(url: str) -> SafeRDBStorage:
             tables are of an older version.
     """
     parsed = parse_url(url)
-    if in_file(parsed) and not Path(str(parsed.database)).is_file():
-        raise StorageError(f"There is no database {parsed.database!r}: {_TUNE_FIRST}.")
+    if in_file(parsed):
+        _check_file(Path(str(parsed.database)))
     if "uri" in parsed.query and parsed.query.get("mode") not in ("ro", "memory"):
         parsed = parsed.update_query_dict({"mode": "rw"})  # SQLite's own mode would make the file
     with _refusals(parsed):
-        if not _is_current(parsed):
-            raise StorageError(f"Storage {masked(parsed)!r} holds no studies of this version: {_TUNE_FIRST}.")
+        _check_readable(parsed)
         return SafeRDBStorage(parsed)
+
+
+def open_reading(url: str) -> SafeRDBStorage:
+    """The storage behind a URL for whoever only reads while others write: the database itself refuses to be changed.
+
+    SQLite hands out no write lock, so that a reader never makes a search wait. A file in a folder that may not be
+    written, where SQLite cannot lay its own files beside it, is read as one that nobody changes.
+
+    Args:
+        url: `sqlite:///file.db` or `postgresql://user:password@host/name`.
+
+    Raises:
+        StorageError: As `open_existing`.
+    """
+    parsed = parse_url(url)
+    if in_file(parsed):
+        _check_file(Path(str(parsed.database)))
+    storage = open_existing(_immutable(parsed) if _is_sealed(parsed) else url)
+    storage.engine.update_execution_options(**READING)
+    event.listen(storage.engine, "connect", _forbid_writing)
+    storage.engine.dispose()  # the connections that were made before may write
+    return storage
+
+
+def _check_file(file: Path) -> None:
+    try:
+        is_there = file.is_file()
+    except PermissionError as error:
+        raise StorageError(
+            f"The database {str(file)!r} may not be read by you: open its folder to your user."
+        ) from error
+    if not is_there:
+        raise StorageError(f"There is no database {str(file)!r}: {_TUNE_FIRST}.")
+
+
+def _is_sealed(url: URL) -> bool:
+    """Whether it is a file that nobody writes to, in a folder that may not be written."""
+    file = Path(str(url.database))
+    return in_file(url) and not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists()
+
+
+def _immutable(url: URL) -> str:
+    query = {"uri": "true", "mode": "ro", "immutable": "1"}
+    return url.set(database=f"file:{quote(str(url.database))}", query=query).render_as_string(hide_password=False)
+
+
+def _forbid_writing(connection: Any, _record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA query_only=ON").close()
+    else:
+        connection.read_only = True
 
 
 _TUNE_FIRST = "check --storage, or run `automl-nn tune` first"
@@ -109,8 +164,24 @@ def _check_folder(url: URL) -> None:
         raise StorageError(f"Storage {masked(url)!r} is a folder. Name a file in it: 'sqlite:///{file}/automl_nn.db'.")
 
 
+def _check_readable(url: URL) -> None:
+    ours, steps = _version_of(url), _steps(MIGRATIONS)
+    if ours is None:
+        raise StorageError(f"Storage {masked(url)!r} holds no studies of this version: {_TUNE_FIRST}.")
+    if steps.index(ours) > steps.index(OLDEST_READABLE):
+        raise StorageError(
+            f"Storage {masked(url)!r} has schema {ours!r} of an older automl_nn, and is only read here: the line that "
+            "began one of its studies, once more, brings it up to date."
+        )
+
+
 def _is_current(url: URL) -> bool:
-    """Whether the tables are all there in their newest form; writes nothing.
+    """Whether the tables are all there in their newest form; as for `_version_of`."""
+    return _version_of(url) == _steps(MIGRATIONS)[0]
+
+
+def _version_of(url: URL) -> str | None:
+    """The newest step of our tables that was applied, None if there is none or Optuna's are missing; writes nothing.
 
     Raises:
         StorageError: Another program, another version of Optuna or a newer automl_nn wrote them.
@@ -130,7 +201,7 @@ def _is_current(url: URL) -> bool:
             f"Storage {masked(url)!r} has schema {ours!r} of a newer automl_nn; this one knows up to {steps[0]!r}. "
             "Update automl_nn, or name another database."
         )
-    return theirs is not None and ours == steps[0]
+    return None if theirs is None else ours
 
 
 def _refuse_foreign(connection: Connection, url: URL) -> None:

@@ -6,10 +6,14 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from automl_nn.errors import BudgetError
+from automl_nn.search.pacing import SLACK, USEFUL_EPOCHS, Pacing
 from automl_nn.train.precision import Precision
 
 STACK_SHARE = 1 / 3
 """No stack is given more of all the time: a search of any length sees several configs trained to their end."""
+
+LONG_SHARE = 2 / 3
+"""What one may be given whose epochs are so long that too few of them would fit into that."""
 
 COHORT_SHARE = 1 / 2
 """A cohort that would take more of the time that is left is made smaller."""
@@ -91,7 +95,7 @@ class Plan:
         >>> plan = Plan(Budget(n_trials=20, timeout=None), largest=8)
         >>> [plan.cohort(slot) for slot in (0, 1, 5, 9, 19)]
         [range(0, 1), range(1, 9), range(1, 9), range(9, 17), range(17, 20)]
-        >>> plan.n_epochs(40, seconds_per_epoch=lambda _: 9.9)
+        >>> plan.pacing(40, seconds_per_epoch=lambda _: 9.9).n_epochs
         40
     """
 
@@ -151,16 +155,29 @@ class Plan:
             self._precisions[kind] = "bfloat16" if CLEARLY * rounded < exact else "float32"
         return self._precisions[kind]
 
-    def n_epochs(self, wanted: int, *, seconds_per_epoch: Callable[[float], float]) -> int:
-        """Epochs of a stack, so that its schedules end within the time.
+    def pacing(self, wanted: int, *, seconds_per_epoch: Callable[[float], float], least: int = 1) -> Pacing:
+        """Epochs of a stack, so that its schedules end within the time; all of it where too little would be left.
 
         Args:
             wanted: The epochs that its configs ask for.
             seconds_per_epoch: Measures what an epoch of the whole stack takes, within so many seconds.
+            least: With fewer epochs, it is better to train fewer networks: so many may take a larger share of the time.
+
+        Example:
+            >>> plan = Plan(Budget(n_trials=None, timeout=60.0), largest=1)
+            >>> [plan.pacing(30, seconds_per_epoch=lambda _: 5.0, least=n).n_epochs for n in (1, 6, 10)]
+            [4, 6, 7]
+            >>> plan.pacing(30, seconds_per_epoch=lambda _: 8.0).n_epochs  # after 4 epochs, too few would be left
+            7
         """
         timeout = self.budget.timeout
         if timeout is None:
-            return wanted
-        pace = seconds_per_epoch(PROBE_SHARE * self.clock.left)
-        fitting = int(RESERVE * min(self.clock.left, STACK_SHARE * timeout) / max(pace, 1e-9))
-        return max(1, min(wanted, fitting))
+            return Pacing(wanted, wanted=wanted, seconds=float("inf"))
+        pace = max(seconds_per_epoch(PROBE_SHARE * self.clock.left), 1e-9)
+        left = RESERVE * self.clock.left
+        usual, long = (min(left, RESERVE * share * timeout) for share in (STACK_SHARE, LONG_SHARE))
+        n_epochs = min(wanted, max(int(usual / pace), min(int(long / pace), max(least, USEFUL_EPOCHS))))
+        if n_epochs < wanted and int(left / pace) - n_epochs < USEFUL_EPOCHS:
+            n_epochs = min(wanted, int(left / pace))
+        n_epochs = max(1, n_epochs)
+        return Pacing(n_epochs, wanted=wanted, seconds=min(left, max(usual, SLACK * n_epochs * pace)))

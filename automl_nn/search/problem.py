@@ -1,7 +1,7 @@
 """What is given: a table, a target, and the rows that choose. Nothing in here is ever searched."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -12,145 +12,48 @@ from numpy.typing import NDArray
 
 from automl_nn.data.findings import Finding, find
 from automl_nn.data.fingerprint import fingerprint
-from automl_nn.data.series import Steps
-from automl_nn.data.series_findings import find_in_series
-from automl_nn.data.split import (
-    Split,
-    folds,
-    grouped_folds,
-    grouped_split,
-    random_folds,
-    random_split,
-    stratified_split,
-    time_split,
-)
+from automl_nn.data.image import ImageForm, Images
+from automl_nn.data.image_findings import find_in_images
+from automl_nn.data.image_given import table_of
+from automl_nn.data.maps import MapForm, kept_places
+from automl_nn.data.series import ENOUGH_STEPS, Steps
+from automl_nn.data.series_findings import find_in_parts, find_in_series
+from automl_nn.data.split import Split
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
-from automl_nn.errors import DataError, SplitError
+from automl_nn.errors import DataError
 from automl_nn.model.backbones.sequence import MAX_LENGTH
-from automl_nn.model.encoders import Encoder
+from automl_nn.model.encoders import Encoder, fit_text_columns, written
 from automl_nn.model.inputs import Inputs
+from automl_nn.model.texts import TextEncoder
+from automl_nn.search.parting import VAL_SHARE as VAL_SHARE
+from automl_nn.search.parting import Parting as Parting
 from automl_nn.task.base import Label, Task
 from automl_nn.task.infer import make_task
 
-VAL_SHARE = 0.2
-"""Share of the rows that choose between trials."""
-
-N_FOLDS = 5
-"""Parts of a cross-validation."""
-
-FEW_ROWS, FEW_POSITIVES = 500, 100
-"""With fewer rows that choose, or fewer of the rarest class among them, chance decides between trials."""
-
-MANY_ROWS = 20_000
-"""With more rows, a cross-validation costs more than it tells."""
-
-N_PROBE = 32
-"""Rows by which a model is checked when it is written."""
+N_PROBE, N_IMAGE_PROBE, N_PROBE_STEPS = 32, 4, 2048
+"""Rows, images, and steps of series, by which a model is checked when it is written."""
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Parting:
-    """How the rows are parted into those that train and those that choose.
+@dataclass(frozen=True)
+class Compared:
+    """Rows by which trials are compared.
 
     Args:
-        val_share: Share of the rows that choose.
-        group: Column whose values are never parted: all rows of a patient, a site, a machine.
-        time: Column by which the later rows choose.
-        gap: Least distance between the two parts when parted by time, in the unit of the times, or a text such as
-            `7D` for dates.
-        min_positives: Rows of each class or label that each part must hold.
-        folds: Parts of a cross-validation: each chooses once, between networks that were trained on the others. 1 is a
-            single split; None for 5 where the part that chooses would be small, else 1.
-
-    Example:
-        >>> frame = pd.DataFrame({"patient": [1, 1, 2, 2, 3, 3]})
-        >>> split = Parting(val_share=0.3, group="patient").split(frame, None, seed=0)
-        >>> sorted(set(frame["patient"][split.train]) & set(frame["patient"][split.val]))
-        []
+        ids: Row of the table `(n,)`; of pixels, that of their image.
+        y: Encoded labels `(n, d_y)`.
+        groups: Number of the group of each `(n,)`, if they do not stand alone.
     """
 
-    val_share: float = VAL_SHARE
-    group: str | None = None
-    time: str | None = None
-    gap: float | str = 0
-    min_positives: int = 1
-    folds: int | None = 1
-
-    def split(self, frame: pd.DataFrame, strata: NDArray[Any] | None, *, seed: int) -> Split:
-        """Part the rows of a frame; `strata` is what each part must hold in proportion.
-
-        Raises:
-            SplitError: A class or label has too few rows.
-            DataError: The column to part by does not exist.
-        """
-        n_folds = self._n_folds(len(frame), strata)
-        if n_folds > 1:
-            return Split.crossed(self._crossed(frame, strata, n_folds, seed=seed))
-        if self.group is not None:
-            groups = _column(frame, self.group).to_numpy()
-            return grouped_split(
-                groups, labels=strata, val_share=self.val_share, seed=seed, min_positives=self.min_positives
-            )
-        if self.time is not None:
-            return time_split(
-                _column(frame, self.time),
-                labels=strata,
-                val_share=self.val_share,
-                gap=self.gap,
-                min_positives=self.min_positives,
-            )
-        if strata is None:
-            return random_split(len(frame), val_share=self.val_share, seed=seed)
-        return stratified_split(strata, val_share=self.val_share, seed=seed, min_positives=self.min_positives)
-
-    def _n_folds(self, n_rows: int, strata: NDArray[Any] | None) -> int:
-        if self.folds is None:
-            is_small = self.val_share * n_rows < FEW_ROWS or self.val_share * _n_of_rarest(strata) < FEW_POSITIVES
-            return N_FOLDS if is_small and n_rows <= MANY_ROWS and self.time is None else 1
-        if self.folds < 1:
-            raise SplitError(f"folds = {self.folds} is not possible: it is 2 or more, or 1 for a single split.")
-        if self.folds > 1 and self.time is not None:
-            raise SplitError(
-                f"Rows that are parted by the time {self.time!r} cannot be crossed in {self.folds} folds, since later "
-                "rows would train for earlier ones: leave one of the two out."
-            )
-        return self.folds
-
-    def _crossed(
-        self, frame: pd.DataFrame, strata: NDArray[Any] | None, n_folds: int, *, seed: int
-    ) -> tuple[Split, ...]:
-        if self.group is not None:
-            groups = _column(frame, self.group).to_numpy()
-            least = self.min_positives
-            return grouped_folds(groups, labels=strata, n_folds=n_folds, seed=seed, min_positives=least)
-        if strata is None:
-            return random_folds(len(frame), n_folds=n_folds, seed=seed)
-        return folds(strata, n_folds=n_folds, seed=seed, min_positives=self.min_positives)
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it as plain JSON values."""
-        return asdict(self)
-
-
-def _n_of_rarest(strata: NDArray[Any] | None) -> float:
-    """Rows of the rarest class or label; no limit where there are none."""
-    if strata is None:
-        return float("inf")
-    columns = strata.reshape(len(strata), -1).T
-    return min(float(np.unique(column[~pd.isna(column)], return_counts=True)[1].min()) for column in columns)
+    ids: NDArray[np.int64]
+    y: NDArray[np.float32]
+    groups: NDArray[np.int64] | None
 
 
 def _plain(value: Any) -> Any:
     """A cell as JSON holds it without loss."""
     return value.isoformat() if isinstance(value, pd.Timestamp) else value
-
-
-def _column(frame: pd.DataFrame, name: str) -> pd.Series:
-    if name not in frame:
-        raise DataError(f"There is no column {name!r} to part the rows by: the columns are {', '.join(frame.columns)}.")
-    return frame[name]
 
 
 @final
@@ -168,6 +71,8 @@ class Problem:
         parting: How the split was made.
         groups: Number of the group of each row `(n,)`, where rows were parted by group.
         steps: Which rows are steps of one series; None if rows stand alone.
+        images: The image of each row; None if there are none.
+        maps: Size of the maps, where each pixel has labels of its own; the rows of `y` hold those of all pixels.
     """
 
     table: Table
@@ -177,8 +82,15 @@ class Problem:
     weight: NDArray[np.float32] | None
     fingerprint: str
     parting: Parting
-    groups: NDArray[np.int64] | None = None
+    groups: NDArray[Any] | None = None
     steps: Steps | None = None
+    images: Images | None = None
+    maps: MapForm | None = None
+
+    @cached_property
+    def unlabelled(self) -> NDArray[np.int64]:
+        """The rows without any label, which neither train by themselves nor choose."""
+        return np.flatnonzero(~np.isfinite(self.y).any(axis=1)).astype(np.int64)
 
     @property
     def folds(self) -> tuple[Split, ...]:
@@ -190,18 +102,42 @@ class Problem:
         """What the data itself says: duplicates, leaks, scales, counts."""
         if self.steps is not None:
             has_events = self.steps.columns.per_step and self.task.family == "labels"
-            return find_in_series(self.table, self.steps, self.y if has_events else None)
+            classes = self.task.classes if self.task.family == "classes" else ()
+            found = find_in_series(self.table, self.steps, self.y if has_events else None)
+            return (*found, *find_in_parts(self.steps, self.split, self.y[:, 0], classes=classes))
+        if self.images is not None:
+            return find_in_images(self.images, None if self.maps is not None else self._named_labels())
         return find(self.table, self._named_labels())
 
+    @cached_property
+    def text_encoders(self) -> tuple[TextEncoder, ...]:
+        """What the rows that train tell of each text column; fitted once for all encoders."""
+        return fit_text_columns(self.table.take(self.split.train))
+
+    @cached_property
+    def _written(self) -> NDArray[np.float32]:
+        return written(self.table, self.text_encoders)
+
     def inputs(self, encoder: Encoder, rows: NDArray[Any]) -> Inputs:
-        """What a network reads of these rows, ascending where they are steps."""
-        inputs = encoder.transform(self.table.take(rows))
+        """What a network reads of these rows, ascending where they are steps.
+
+        Args:
+            encoder: One with the `text_encoders` of this problem.
+            rows: Their positions.
+        """
+        inputs = encoder.transform(self.table.take(rows), texts=self._written[rows])
         if self.steps is None:
             return inputs
         return replace(inputs, starts=torch.from_numpy(self.steps.stretches(rows)))
 
+    def telling(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Rows that tell scales and levels of these rows: all of them, or some millions of steps, evenly spaced."""
+        return rows if self.steps is None else rows[:: max(1, -(-len(rows) // ENOUGH_STEPS))]
+
     def _named_labels(self) -> Any:
         """Labels under the user's names; one column for classes."""
+        if self.task.kind == "embedding":
+            return self.y[:, 0].astype("U")
         if self.task.kind in ("binary", "multiclass"):
             names = np.array([*map(str, self.task.classes), None], dtype=object)
             return names[np.nan_to_num(self.y[:, 0], nan=len(names) - 1).astype(np.int64)]
@@ -216,27 +152,48 @@ class Problem:
             "split": self.parting.to_json(),
             "probe": self._probe(),
             **({} if self.steps is None else self._series()),
+            **({} if self.images is None else self._pictures(self.images)),
+            **({} if self.maps is None else {"maps": self.maps.to_json(), "n_val": len(self.split.val)}),
         }
 
     def _series(self) -> dict[str, Any]:
         assert self.steps is not None
         return {"series": self.steps.columns.to_json(), "step_seconds": self.steps.seconds}
 
+    def _pictures(self, images: Images) -> dict[str, Any]:
+        shown = images.take(self.split.val[: self._n_probe])
+        return {"images": images.form.to_json(), "image_probe": shown.to_text()}
+
+    @property
+    def compared(self) -> Compared:
+        """The rows that choose, as trials are compared and decisions made by them: of maps, some of their pixels."""
+        val = self.split.val
+        if self.maps is None:
+            return Compared(val, self.y[val], None if self.groups is None else self.groups[val])
+        kept = kept_places(len(val), self.maps.n_places)
+        y = self.y[val].reshape(len(val), self.maps.n_places, -1)[:, kept]
+        groups = val if self.groups is None else self.groups[val]
+        return Compared(np.repeat(val, len(kept)), y.reshape(-1, y.shape[2]), np.repeat(groups, len(kept)))
+
     def _weights(self) -> str | None:
         return None if self.weight is None else fingerprint(pd.DataFrame({"weight": self.weight}))
 
     def _probe(self) -> dict[str, list[Any]]:
         """The first few rows that choose, by which a model is checked when it is written."""
-        n_rows = min(N_PROBE, len(self.folds[0].val)) if self.steps is None else self._first_stretch()
+        n_rows = self._n_probe if self.steps is None else self._first_stretch()
         frame = self.table.take(self.split.val[:n_rows]).frame.astype(object)
         rows = frame.where(frame.notna(), None).to_dict("list")
         return {str(name): [_plain(value) for value in values] for name, values in rows.items()}
+
+    @property
+    def _n_probe(self) -> int:
+        return min(N_PROBE if self.images is None else N_IMAGE_PROBE, len(self.folds[0].val))
 
     def _first_stretch(self) -> int:
         """Steps of the first stretch that chooses, so many that its first windows are those of training."""
         assert self.steps is not None
         ends = [*self.steps.stretches(self.split.val).tolist(), len(self.split.val)]
-        return int(min(ends[1], 2 * MAX_LENGTH))
+        return int(min(ends[1], N_PROBE_STEPS if self.steps.columns.per_step else MAX_LENGTH))
 
 
 def pose(
@@ -297,14 +254,54 @@ def pose(
         task=task,
         y=y,
         split=split,
-        weight=None if weight is None else _checked(weight, n_rows=len(frame)),
+        weight=None if weight is None else checked_weights(weight, n_rows=len(frame)),
         fingerprint=fingerprint(frame),
         parting=parting,
         groups=groups,
     )
 
 
-def _checked(weight: NDArray[Any], *, n_rows: int) -> NDArray[np.float32]:
+def takes_unlabelled(problem: Problem) -> bool:
+    """Whether rows without a label may take part in training: enough images of classes or labels, parted once.
+
+    Args:
+        problem: What is given.
+    """
+    asks_names = problem.task.family in ("classes", "labels") and problem.maps is None
+    return problem.images is not None and asks_names and len(problem.folds) == 1 and len(problem.unlabelled) >= 16
+
+
+def probed(spec: Mapping[str, Any]) -> tuple[Table, Images | None]:
+    """The rows by which a model is checked, and their images.
+
+    Args:
+        spec: What `Problem.spec` returned, perhaps out of a store.
+    """
+    form = ImageForm.from_json(spec["images"]) if "images" in spec else None
+    images = None if form is None else Images.from_text(spec["image_probe"], form)
+    frame = pd.DataFrame(spec["probe"])
+    return table_of(frame, spec["schema"], n_rows=len(frame) if images is None else len(images)), images
+
+
+def compared_places(spec: Mapping[str, Any]) -> NDArray[np.int64] | None:
+    """The pixels of each image by which trials are compared; None where rows are compared as a whole.
+
+    Args:
+        spec: What `Problem.spec` returned, perhaps out of a store.
+    """
+    return kept_places(spec["n_val"], MapForm.from_json(spec["maps"]).n_places) if "maps" in spec else None
+
+
+def checked_weights(weight: NDArray[Any], *, n_rows: int) -> NDArray[np.float32]:
+    """The weight of each row, if all are possible.
+
+    Raises:
+        DataError: There are not as many as rows, or one is negative or not finite, or all are 0.
+
+    Example:
+        >>> checked_weights(np.array([1, 2]), n_rows=2).tolist()
+        [1.0, 2.0]
+    """
     weights = np.asarray(weight, dtype=np.float32)
     if weights.shape != (n_rows,):
         raise DataError(f"The weights have shape {weights.shape}, but there are {n_rows} rows: give one for each.")

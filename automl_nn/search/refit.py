@@ -6,15 +6,14 @@ from dataclasses import replace
 from itertools import islice
 
 import numpy as np
-import pandas as pd
 
+from automl_nn.data.maps import at_places
 from automl_nn.data.split import Split
-from automl_nn.data.table import Table
 from automl_nn.errors import BudgetError, DivergedError
 from automl_nn.search.attempt import stack_of
 from automl_nn.search.companions import RefitRow
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import N_PROBE, Problem
+from automl_nn.search.problem import N_PROBE, Problem, compared_places, probed
 from automl_nn.search.samplers import trial_seed
 from automl_nn.search.store import Store
 from automl_nn.space.options import Config
@@ -83,6 +82,8 @@ def refit(
             share=share,
             encoder=rows.encoder,
             state=training.network.network_state(i),
+            shape=rows.fold.train.inputs.image_shape,
+            architecture=network.architecture,
         )
         for i in finite
     ]
@@ -108,15 +109,17 @@ def refit_trials(
         n_seeds = N_ALONE if len(numbers) == 1 else N_TOGETHER
     trials = {trial["number"]: trial for trial in store.trials(study_id).to_dict("records")}
     spec = store.spec(study_id)
-    probe = Table.from_schema(pd.DataFrame(spec["probe"]), spec["schema"])
+    (probe, images), places = probed(spec), compared_places(spec)
     starts = None if problem.steps is None else np.zeros(1, dtype=np.int64)
     for trial in (trials[number] for number in numbers):
         run_id, n_epochs = int(trial["run_id"]), int(trial["best_epoch"])
         config = store.config(run_id)
         networks, seeds, seconds = refit(problem, config, n_epochs=n_epochs, n_seeds=n_seeds, seed=int(trial["seed"]))
+        outputs = [network.output(probe, starts=starts, images=images) for network in networks]
+        outputs = [at_places(output, places, n_images=probe.n_rows) for output in outputs]
         rows = [
-            RefitRow(seed, n_epochs, seconds, network.output(probe, starts=starts)[:N_PROBE], network.to_bytes())
-            for network, seed in zip(networks, seeds, strict=True)
+            RefitRow(seed, n_epochs, seconds, output[:N_PROBE], network.to_bytes())
+            for network, seed, output in zip(networks, seeds, outputs, strict=True)
         ]
         store.put_refits(run_id, rows)
 

@@ -1,6 +1,7 @@
 """Posing a problem whose rows are the steps of series: a label, a class or a value for each step."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl_nn.data.fingerprint import fingerprint
+from automl_nn.data.image import Images
+from automl_nn.data.maps import Maps
 from automl_nn.data.series import (
     ENOUGH_STEPS,
     SeriesColumns,
@@ -16,16 +19,18 @@ from automl_nn.data.series import (
     at_last_step,
     later,
     refuse_empty_channels,
-    split_series,
-    split_times,
 )
 from automl_nn.data.series_findings import event_sizes
-from automl_nn.data.split import Split, grouped_split
+from automl_nn.data.series_split import split_series, split_times
+from automl_nn.data.split import Split
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
 from automl_nn.errors import DataError, SplitError, did_you_mean
 from automl_nn.model.backbones.sequence import MAX_LENGTH
-from automl_nn.search.problem import Parting, Problem, pose
+from automl_nn.search.images import pose_images
+from automl_nn.search.map_problem import pose_maps
+from automl_nn.search.parting import N_FOLDS, Parting
+from automl_nn.search.problem import Problem, pose
 from automl_nn.task.base import Label
 from automl_nn.task.infer import make_task
 
@@ -34,6 +39,15 @@ LENGTHS = (32, 64, 128, 256, 512)
 
 MIN_LENGTH = 16
 """Steps of the shortest window of a whole series."""
+
+VAL_SHARES = (0.3, 0.4, 0.5)
+"""Shares of the steps that choose, where a smaller share of the last ones lacks a class."""
+
+FEW_SERIES, FEW_RECORDINGS = 64, 4
+"""With fewer series that choose, chance decides between trials: of whole series, and of series of labelled steps."""
+
+SHORT = 300_000
+"""With more steps in all, a cross-validation costs more than it tells."""
 
 EVENTS_PER_WINDOW = 4
 """Events of median length that a window should hold."""
@@ -116,24 +130,34 @@ def pose_steps(
 
 def pose_any(
     frame: pd.DataFrame,
-    target: Sequence[str],
+    target: Sequence[str] | Maps,
     series: SeriesColumns | None,
     *,
     weight: NDArray[Any] | None,
+    images: Images | None = None,
     **asked: Any,
 ) -> Problem:
-    """Read a problem whose rows stand alone, or, where series are named, are steps.
+    """Read a problem whose rows stand alone, or, where series are named, are steps, or have images.
 
     Args:
         frame: Features and targets.
-        target: Names of the target columns.
+        target: Names of the target columns, or what is known of each pixel of the images.
         series: The columns of series and time.
         weight: Weight of each row; none for steps.
-        asked: What `pose` and `pose_steps` both take.
+        images: The image of each row.
+        asked: What `pose`, `pose_steps` and `pose_images` take.
 
     Raises:
-        DataError: Steps are given weights.
+        DataError: Steps are given weights or images, or maps no images.
     """
+    if images is not None and series is not None:
+        raise DataError("Rows are steps of series or have images, not both: leave one of the two out.")
+    if isinstance(target, Maps):
+        if images is None:
+            raise DataError("Maps belong to images, but none are given: give images=, or name target columns.")
+        return pose_maps(frame, target, images, weight=weight, **asked)
+    if images is not None:
+        return pose_images(frame, target, images, weight=weight, **asked)
     if series is None:
         return pose(frame, target, weight=weight, **asked)
     if weight is not None:
@@ -168,18 +192,57 @@ def _refuse_too_long(steps: Steps) -> None:
 
 
 def _parted(parting: Parting, steps: Steps, ordered: pd.DataFrame, strata: NDArray[Any] | None, *, seed: int) -> Split:
+    """Whole series, or groups of them, on one side; by time where that is asked for, or where nothing else is possible.
+
+    Raises:
+        DataError: The column to group by does not exist.
+        SplitError: There are too few series, events or steps for two parts.
+    """
+    groups = None if parting.group is None else _column(ordered, parting.group)
+    n_units = len(steps.starts) if groups is None else len(pd.unique(groups))
+    if steps.columns.per_step and (n_units == 1 or (groups is None and parting.gap)):
+        return _parted_by_time(parting, steps, strata)
+    asked: Any = {"val_share": parting.val_share, "seed": seed, "min_positives": parting.min_positives}
+    n_folds = _n_folds(parting, steps, groups)
+    try:
+        return split_series(steps, strata, n_folds=n_folds, groups=groups, **asked)
+    except SplitError as error:
+        if not steps.columns.per_step or groups is not None or (parting.folds or 1) > 1:
+            raise
+        try:
+            return _parted_by_time(parting, steps, strata)
+        except SplitError:
+            raise error from None
+
+
+def _column(ordered: pd.DataFrame, name: str) -> NDArray[Any]:
+    if name not in ordered:
+        raise DataError(f"There is no column {name!r}. {did_you_mean(name, ordered.columns)}")
+    return np.asarray(ordered[name].to_numpy())
+
+
+def _parted_by_time(parting: Parting, steps: Steps, strata: NDArray[Any] | None) -> Split:
+    """The last steps of each series choose: so many more than asked for as it takes to have each class among them."""
     if parting.folds not in (1, None):
-        raise SplitError(f"Series are not crossed in {parting.folds} folds: part them once, by val_share.")
-    share, least = parting.val_share, parting.min_positives
-    if parting.group is not None:
-        if parting.group not in ordered:
-            raise DataError(f"There is no column {parting.group!r}. {did_you_mean(parting.group, ordered.columns)}")
-        groups = ordered[parting.group].to_numpy()
-        return grouped_split(groups, labels=strata, val_share=share, seed=seed, min_positives=least)
-    if (len(steps.starts) > 1 and not parting.gap) or not steps.columns.per_step:
-        return split_series(steps, strata, val_share=share, seed=seed, min_positives=least)
+        raise SplitError(
+            f"A series that is parted by time cannot be crossed in {parting.folds} folds, since later steps "
+            "would train for earlier ones: leave the folds out."
+        )
     gap = max(int(parting.gap), steps.columns.horizon, min(LENGTHS[-1], int(steps.sizes.min()) // 8))
-    return split_times(steps, strata, val_share=share, gap=gap, min_positives=least)
+    shares = [parting.val_share, *(share for share in VAL_SHARES if share > parting.val_share)]
+    for share in shares[:-1]:
+        with suppress(SplitError):
+            return split_times(steps, strata, val_share=share, gap=gap, min_positives=parting.min_positives)
+    return split_times(steps, strata, val_share=shares[-1], gap=gap, min_positives=parting.min_positives)
+
+
+def _n_folds(parting: Parting, steps: Steps, groups: NDArray[Any] | None) -> int:
+    """Parts of a cross-validation: as asked for, or several where few series would choose and all of them are short."""
+    if parting.folds is not None:
+        return parting.folds
+    n_groups = len(steps.starts) if groups is None else len(pd.unique(groups))
+    least = FEW_RECORDINGS if steps.columns.per_step else FEW_SERIES
+    return N_FOLDS if n_groups * parting.val_share < least and steps.n_steps <= SHORT else 1
 
 
 def window_lengths(problem: Problem) -> tuple[int, ...]:

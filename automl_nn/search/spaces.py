@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from automl_nn.model.build import model_space
+from automl_nn.search.image_spaces import image_space
 from automl_nn.search.problem import Problem
 from automl_nn.search.pruners import PRUNERS
 from automl_nn.search.samplers import SAMPLERS
@@ -44,11 +45,12 @@ def space_for(problem: Problem) -> Space:
         problem: What is given.
     """
     space = default_space(problem.task, n_rows=len(problem.split.train))
-    if problem.steps is None:
+    if problem.steps is None and problem.images is None:
         return space
-    # one at a time: stacks of recurrent networks save no time
+    # one at a time: stacks of recurrent and convolutional networks save no time
     alone = {**space["search"], "cohort": Held(Integer(1, 64, default=1, valid=(1, 1024)))}
-    return {**space, **step_space(problem), "search": alone}
+    own = step_space(problem) if problem.images is None else image_space(problem)
+    return {**space, **own, "search": alone}
 
 
 def edit_space(space: Space, settings: Mapping[str, Any]) -> Space:

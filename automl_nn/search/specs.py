@@ -18,6 +18,9 @@ N_SHOWN = 5
 FIRST = ("task", "data", "split", "seed", "space")
 """The parts of what a study was begun with, in the order in which their changes are listed; others follow."""
 
+TOLD = ("probe", "image_probe", "step_seconds", "schema", "about")
+"""What follows from the data and the split, is compared otherwise, or only helps to look at a study."""
+
 TASK_SETTINGS = ("task.kind", "task.metric", "task.targets")
 """What of a task is said; the rest, such as its classes, is made of values of the labels."""
 
@@ -62,8 +65,8 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _comparable(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """By path, without what follows from the data and the split; the schema as the columns' roles."""
-    rest = {key: value for key, value in spec.items() if key not in ("probe", "step_seconds", "schema")}
+    """By path, without what follows from the data and the split or is only told; the schema as the columns' roles."""
+    rest = {key: value for key, value in spec.items() if key not in TOLD}
     return flatten(rest) | {f"schema.{column['name']}": column["role"] for column in spec.get("schema", ())}
 
 
@@ -105,6 +108,12 @@ def study_id(connection: Connection, name: str) -> int:
         known = did_you_mean(name, names) if names else "There are no studies yet: automl-nn tune begins one."
         raise StorageError(f"Unknown study {name!r}. {known}")
     return int(find(connection, name) or 0)
+
+
+def study_name(connection: Connection, study_id: int) -> str | None:
+    """The name of one of automl_nn's studies by Optuna's id; None if there is none."""
+    named = select(STUDIES.c.study_name).join(StudyTable, StudyTable.study_id == STUDIES.c.study_id)
+    return connection.scalar(named.where(STUDIES.c.study_id == study_id))
 
 
 def _make(connection: Connection, name: str, spec: Mapping[str, Any]) -> int:

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Literal, final
 
 from automl_nn.errors import DivergedError, StorageError
-from automl_nn.model.build import bucket as model_bucket
 from automl_nn.search.attempt import Attempt, Progress
 from automl_nn.search.draws import Draw
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.events import EpochEnded, Event, TrialStarted
 from automl_nn.search.ledger import Ledger
+from automl_nn.search.pacing import Pacing
 from automl_nn.search.plan import Plan
 from automl_nn.search.pruners import Pruner
 from automl_nn.space.ranges import Value
@@ -50,7 +50,7 @@ class StackRun:
         return [draw for trial, draw in enumerate(self._draws) if trial not in self._ended]
 
     def events(self) -> Generator[Event, None, Exception | None]:
-        """Train until every trial has ended.
+        """Train until every trial has ended; none is trained that would have too little time to be worth it.
 
         Returns:
             What made it impossible to train the stack; the trials that are `open` have not ended then.
@@ -75,38 +75,55 @@ class StackRun:
         _, self._best = self._ledger.best()
         self._choose_precision(attempt)
         wanted = int(self._draws[0].config["train"]["n_epochs"])
-        n_epochs = self._plan.n_epochs(wanted, seconds_per_epoch=attempt.pace)
-        if n_epochs < wanted:
-            attempt.plan_epochs(n_epochs, precision=self._draws[0].config["train"]["precision"])
-            self._amend(n_epochs=n_epochs)
+        pacing = self._plan.pacing(wanted, seconds_per_epoch=attempt.pace, least=attempt.least_epochs)
+        if self._best is not None and not pacing.is_worthwhile:
+            return
+        if pacing.is_cut:
+            attempt.plan_epochs(pacing.n_epochs, precision=self._draws[0].config["train"]["precision"])
+            self._amend(n_epochs=pacing.n_epochs)
         for draw in self._draws:
-            yield TrialStarted(draw.claim.number, n_epochs, draw.config)
-        for progresses in attempt.epochs(seconds=self._plan.clock.left):
+            yield TrialStarted(draw.claim.number, pacing.n_epochs, draw.config)
+        yield from self._train_paced(attempt, pacing)
+
+    def _train_paced(self, attempt: Attempt, pacing: Pacing) -> Iterator[Event]:
+        """Train all epochs, whose number follows what they take."""
+        given, n_done = self._plan.clock.left, 0
+        for progresses in attempt.epochs(seconds=given):
+            n_done = progresses[0].row.number
+            self._correct(attempt, pacing, seconds=given - self._plan.clock.left)
             for progress in progresses:
                 claim, row = self._draws[progress.trial].claim, progress.row
                 self._ledger.report(claim, row)
-                yield EpochEnded(claim.number, row.number, n_epochs, row.score, self._best)
-            yield from self._take_out(attempt, progresses, n_epochs)
+                yield EpochEnded(claim.number, row.number, pacing.n_epochs, row.score, self._best)
+            yield from self._take_out(attempt, progresses, pacing.n_epochs)
             if not self.open:
                 return
-        late = "timeout" if n_epochs < wanted or self._plan.clock.is_over else None
+        late = "timeout" if pacing.is_cut or n_done < pacing.n_epochs or self._plan.clock.is_over else None
         for trial in range(len(self._draws)):
             if trial not in self._ended:
                 yield self._finish(attempt, trial, "complete", stopped=late)
+
+    def _correct(self, attempt: Attempt, pacing: Pacing, *, seconds: float) -> None:
+        """Let the schedules end elsewhere, if epochs do not take what was measured."""
+        before = pacing.n_epochs
+        if pacing.after(seconds) != before:
+            attempt.correct_epochs(pacing.n_epochs)
+            self._amend(n_epochs=pacing.n_epochs)
 
     def _choose_precision(self, attempt: Attempt) -> None:
         """Train in bfloat16 where the configs leave it open and this machine is clearly faster in it."""
         config = self._draws[0].config
         if config["train"]["precision"] != "auto" or not attempt.may_round:
             return
-        kind = model_bucket(config["model"]), config["train"]["batch_size"], len(self._draws)
-        if self._plan.precision(kind, seconds_per_epoch=attempt.pace) == "bfloat16":
+        if self._plan.precision(attempt.kind, seconds_per_epoch=attempt.pace) == "bfloat16":
             attempt.plan_epochs(int(config["train"]["n_epochs"]), precision="bfloat16")
             self._amend(precision="bfloat16")
 
     def _amend(self, **train: Value) -> None:
         """Note what is trained otherwise than drawn: in fewer epochs, in another precision."""
         for i, draw in enumerate(self._draws):
+            if i in self._ended:
+                continue
             config = {**draw.config, "train": {**draw.config["train"], **train}}
             self._draws[i] = replace(draw, config=config)
             self._ledger.begin(self._draws[i])

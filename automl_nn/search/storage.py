@@ -1,6 +1,7 @@
 """Optuna's storage, made safe for several workers, restarts of the server, and passwords."""
 
 import json
+import sqlite3
 from collections.abc import Container, Sequence
 from functools import lru_cache
 from typing import Any, cast, final
@@ -225,5 +226,10 @@ def _engine_options(url: URL) -> dict[str, Any]:
 
 def _tune(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's "begin" event begins, not the driver
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    try:
+        connection.execute("PRAGMA journal_mode=WAL").close()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:  # who may only read needs no such thing
+            raise
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()

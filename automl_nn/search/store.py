@@ -17,7 +17,7 @@ from automl_nn.errors import StorageError
 from automl_nn.search import arrays, claims, companions, frames, records, specs
 from automl_nn.search.claims import Claim, Worker
 from automl_nn.search.companions import ReferenceRow, RefitRow
-from automl_nn.search.opening import open_existing, open_storage, reason
+from automl_nn.search.opening import open_existing, open_reading, open_storage, reason
 from automl_nn.search.patience import patiently
 from automl_nn.search.records import EpochRow, Outcome
 from automl_nn.search.schema import DecisionTable, FindingTable, ModelTable, RunTable, StudyTable, utc_now
@@ -70,6 +70,17 @@ class Store:
         store._hold(open_existing(url))
         return store
 
+    @classmethod
+    def reading(cls, url: str) -> "Store":
+        """A store that cannot be changed through it, for whoever looks on while others search.
+
+        Raises:
+            StorageError: As for `existing`.
+        """
+        store = cls.__new__(cls)
+        store._hold(open_reading(url))
+        return store
+
     def _hold(self, storage: SafeRDBStorage) -> None:
         self._storage = storage
         self.optuna: optuna.storages.BaseStorage = optuna.storages.get_storage(storage)
@@ -105,7 +116,7 @@ class Store:
 
     def study_names(self) -> list[str]:
         """The names of all studies, oldest first."""
-        return self._read(specs.study_names)
+        return self.read(specs.study_names)
 
     def study_id(self, name: str) -> int:
         """The id of a study.
@@ -113,11 +124,11 @@ class Store:
         Raises:
             StorageError: There is none with this name.
         """
-        return self._read(lambda connection: specs.study_id(connection, name))
+        return self.read(lambda connection: specs.study_id(connection, name))
 
     def spec(self, study_id: int) -> dict[str, Any]:
         """What a study was begun with."""
-        return self._read(lambda connection: connection.execute(_SPEC, {"study": study_id}).scalar_one())
+        return self.read(lambda connection: connection.execute(_SPEC, {"study": study_id}).scalar_one())
 
     def claim(self, study_id: int, *, n_trials: int | None, worker: Worker) -> Claim | None:
         """Take the next trial: the lowest slot that is new, was released, or whose worker died.
@@ -197,7 +208,7 @@ class Store:
         Raises:
             StorageError: There are none.
         """
-        return self._read(lambda connection: arrays.targets(connection, study_id, part=part))
+        return self.read(lambda connection: arrays.targets(connection, study_id, part=part))
 
     def predictions(self, run_id: int, *, part: str = "val") -> npt.NDArray[np.float32]:
         """The corrected outputs `(n, d_out)` of a run, in the order of the part's targets.
@@ -205,12 +216,12 @@ class Store:
         Raises:
             StorageError: The run has none.
         """
-        return self._read(lambda connection: arrays.prediction(connection, run_id, part=part))
+        return self.read(lambda connection: arrays.prediction(connection, run_id, part=part))
 
     def config(self, run_id: int) -> dict[str, Any]:
         """The draw from the space that a run was begun with."""
         found = select(RunTable.config).where(RunTable.id == run_id)
-        return dict(self._read(lambda connection: connection.execute(found).scalar_one()))
+        return dict(self.read(lambda connection: connection.execute(found).scalar_one()))
 
     def model(self, run_id: int) -> bytes:
         """The network of a run.
@@ -218,7 +229,7 @@ class Store:
         Raises:
             StorageError: The run has none: it failed, or was not among the best.
         """
-        payload = self._read(
+        payload = self.read(
             lambda connection: connection.scalar(select(ModelTable.payload).where(ModelTable.run_id == run_id))
         )
         if payload is None:
@@ -231,7 +242,7 @@ class Store:
             select(RunTable.id).join(ModelTable, ModelTable.run_id == RunTable.id).where(RunTable.study_id == study_id)
         )
         ordered = kept.order_by(RunTable.score.desc(), RunTable.number)
-        return self._read(lambda connection: list(connection.scalars(ordered)))
+        return self.read(lambda connection: list(connection.scalars(ordered)))
 
     def keep_models(self, study_id: int, n: int) -> None:
         """Delete the networks of all but the `n` best runs of a study."""
@@ -243,7 +254,7 @@ class Store:
 
     def references(self, study_id: int) -> pd.DataFrame:
         """One row per reference: name, state, score, metrics, seconds, n_rows, n_parameters, message."""
-        return self._read(lambda connection: companions.references(connection, study_id))
+        return self.read(lambda connection: companions.references(connection, study_id))
 
     def reference(self, study_id: int, name: str) -> tuple[npt.NDArray[np.float32], bytes]:
         """A reference's outputs `(n_val, d_out)` for the rows that choose, and the model as bytes.
@@ -251,7 +262,7 @@ class Store:
         Raises:
             StorageError: The study has no such reference.
         """
-        return self._read(lambda connection: companions.reference(connection, study_id, name))
+        return self.read(lambda connection: companions.reference(connection, study_id, name))
 
     def put_refits(self, run_id: int, rows: Sequence[RefitRow]) -> None:
         """Store the networks of a run that were trained on all rows, in place of earlier ones."""
@@ -259,7 +270,7 @@ class Store:
 
     def refits(self, run_id: int) -> list[RefitRow]:
         """The networks of a run that were trained on all rows; none if it was not trained again."""
-        return self._read(lambda connection: companions.refits(connection, run_id))
+        return self.read(lambda connection: companions.refits(connection, run_id))
 
     def add_decision(
         self,
@@ -296,27 +307,27 @@ class Store:
 
     def studies(self) -> pd.DataFrame:
         """One row per study: name, created (UTC), metric, number of trials by state, best score."""
-        return self._read(frames.studies)
+        return self.read(frames.studies)
 
     def trials(self, study_id: int) -> pd.DataFrame:
         """One row per trial: number, state, score, seconds, ..., and every knob of its config by path."""
-        return self._read(lambda connection: frames.trials(connection, study_id))
+        return self.read(lambda connection: frames.trials(connection, study_id))
 
     def epochs(self, study_id: int) -> pd.DataFrame:
         """One row per epoch of every trial: losses, scores, gradient norms, ..., and every metric as `val.roc_auc`."""
-        return self._read(lambda connection: frames.epochs(connection, study_id))
+        return self.read(lambda connection: frames.epochs(connection, study_id))
 
     def spikes(self, study_id: int) -> pd.DataFrame:
         """One row per step that left its band: trial, epoch, step, kind, value, row_ids."""
-        return self._read(lambda connection: frames.spikes(connection, study_id))
+        return self.read(lambda connection: frames.spikes(connection, study_id))
 
     def decisions(self, study_id: int) -> pd.DataFrame:
         """One row per decision, oldest first."""
-        return self._read(lambda connection: frames.decisions(connection, study_id))
+        return self.read(lambda connection: frames.decisions(connection, study_id))
 
     def findings(self, study_id: int) -> pd.DataFrame:
         """One row per finding: kind, level, column, message."""
-        return self._read(lambda connection: frames.findings(connection, study_id))
+        return self.read(lambda connection: frames.findings(connection, study_id))
 
     def _write_for(self, claim: Claim, act: Callable[[Connection], bool]) -> bool:
         held = self._write(act)
@@ -327,7 +338,8 @@ class Store:
     def _write(self, act: Callable[[Connection], T]) -> T:
         return self._patiently(self._storage.engine.begin, act)
 
-    def _read(self, act: Callable[[Connection], T]) -> T:
+    def read(self, act: Callable[[Connection], T]) -> T:
+        """What a query gives, asked on a connection that lets others write meanwhile."""
         return self._patiently(self._storage.engine.execution_options(**READING).connect, act)
 
     def _patiently(

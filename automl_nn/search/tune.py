@@ -32,6 +32,9 @@ from automl_nn.space.ranges import Value
 MAX_FAILURES = 10
 """So many failed trials at the start of a study, and no other, end it."""
 
+MAX_PUT_OFF = 3
+"""So many trials are given back because too little time is left for them, before a search with a time limit ends."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -63,7 +66,10 @@ class Tuner:
         self._store, self._space, self._seed = store, space, seed
         self._name, self._study_id = name, store.study_id(name)
         self._search: Config = defaults(space)["search"]
-        self._first, self._pruner = first_trials(space, portfolio_for(problem)), make_pruner(self._search["pruner"])
+        self._first, self._pruner = (
+            first_trials(space, portfolio_for(problem, space)),
+            make_pruner(self._search["pruner"]),
+        )
         self._encodings = Encodings(problem, shelf)
         self._worker = worker or Worker.this()
         self._ledger = Ledger(store, self._study_id, fingerprint=problem.fingerprint)
@@ -71,16 +77,21 @@ class Tuner:
     def events(self, budget: Budget) -> Iterator[Event]:
         """Train trials until the budget is spent."""
         plan = Plan(budget, largest=int(self._search["cohort"]))
-        while not plan.is_spent and not self._is_hopeless():
-            claims: dict[int, Claim] = {}
-            try:
-                self._claim(claims, plan)
-                if not claims:
-                    return
-                yield from self._without_ended(claims, self._run(list(claims.values()), plan))
-            except (KeyboardInterrupt, SystemExit, GeneratorExit):
-                self._ledger.release(claims.values())
-                raise
+        put_off: list[Claim] = []
+        try:
+            while len(put_off) < MAX_PUT_OFF and not plan.is_spent and not self._is_hopeless():
+                claims: dict[int, Claim] = {}
+                try:
+                    self._claim(claims, plan)
+                    if not claims:
+                        return
+                    yield from self._without_ended(claims, self._run(list(claims.values()), plan))
+                    put_off += claims.values()
+                except (KeyboardInterrupt, SystemExit, GeneratorExit):
+                    self._ledger.release(claims.values())
+                    raise
+        finally:
+            self._ledger.release(put_off)
 
     def _without_ended(self, claims: dict[int, Claim], events: Iterator[Event]) -> Iterator[Event]:
         """The events of trials; claims on those that have ended are dropped, the others are kept alive."""

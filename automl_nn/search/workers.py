@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any, final
 
@@ -26,9 +26,6 @@ from automl_nn.train.device import threads
 
 WORKER_BYTES = 700 * 2**20
 """Memory of a worker without data: most of it is libraries."""
-
-LEAST_SECONDS = 0.1
-"""What a worker has left of a time-out that its start has used up: time for one epoch."""
 
 N_COPIES = 4
 """How often the workers together hold the data: as a table, encoded in two ways, and in passing."""
@@ -50,7 +47,8 @@ def spare_workers(problem: Problem) -> int:
         >>> spare_workers(problem) >= 1
         True
     """
-    data = N_COPIES * int(problem.table.frame.memory_usage(deep=True).sum())
+    images = 0 if problem.images is None else problem.images.pixels.nbytes  # which all workers share
+    data = N_COPIES * int(problem.table.frame.memory_usage(deep=True).sum()) + images
     return max(1, min(int(cpu_count()), (int(psutil.virtual_memory().available) // 2 - data) // WORKER_BYTES))
 
 
@@ -111,28 +109,50 @@ def work_together(job: Job, budget: Budget) -> Iterator[Event]:
         put(job, folder / JOB)
         shelf = Shelf(folder, context.Lock())
         arguments = (shelf, budget, asked, channel)
-        processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(budget.n_workers - 1)]
-        for process in processes:
-            process.start()
+        helpers = [_Helper(context, arguments) for _ in range(budget.n_workers - 1)]
         try:
             with closing(job.events(_left(budget, asked), shelf)) as events:
                 for event in events:
                     yield event
                     yield from _arrived(channel)
-            yield from _listen(channel, processes)
+            yield from _listen(channel, helpers)
         finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.join(timeout=10)
+            for helper in helpers:
+                helper.process.terminate()
+            for helper in helpers:
+                helper.process.join(timeout=10)
 
 
-def _work(shelf: Shelf, budget: Budget, asked: float, channel: Any) -> None:
+@final
+class _Helper:
+    """A process that works beside this one.
+
+    Args:
+        context: Which makes processes.
+        arguments: Those of `_work`, but for the last one.
+    """
+
+    def __init__(self, context: Any, arguments: tuple[Any, ...]) -> None:
+        self._has_begun, budget, asked = context.Event(), arguments[1], arguments[2]
+        self._end = float("inf") if budget.timeout is None else asked + budget.timeout
+        self.process: BaseProcess = context.Process(target=_work, args=(*arguments, self._has_begun), daemon=True)
+        self.process.start()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether there is anything to wait for; a process that is still starting when the time is over is too late."""
+        return self.process.is_alive() and (self._has_begun.is_set() or time.time() < self._end)
+
+
+def _work(shelf: Shelf, budget: Budget, asked: float, channel: Any, has_begun: Any) -> None:
     """Work as one of several; the time-out began when the work was asked for, before this process had started."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told of Ctrl-C too, and ends this process by SIGTERM
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     parent = multiprocessing.parent_process()
     job: Job = get(shelf.folder / JOB)
+    if _is_over(budget, asked):
+        return
+    has_begun.set()
     with closing(job.events(_left(budget, asked), shelf)) as events:
         for event in events:
             if parent is not None and not parent.is_alive():
@@ -143,8 +163,11 @@ def _work(shelf: Shelf, budget: Budget, asked: float, channel: Any) -> None:
 
 def _left(budget: Budget, asked: float) -> Budget:
     """What is left of a budget that began at this time."""
-    timeout = budget.timeout and max(LEAST_SECONDS, budget.timeout - (time.time() - asked))
-    return replace(budget, timeout=timeout)
+    return budget.after(time.time() - asked)
+
+
+def _is_over(budget: Budget, asked: float) -> bool:
+    return budget.timeout is not None and time.time() - asked >= budget.timeout
 
 
 def _arrived(channel: Any) -> Iterator[Event]:
@@ -156,10 +179,10 @@ def _arrived(channel: Any) -> Iterator[Event]:
             return
 
 
-def _listen(channel: Any, processes: Sequence[BaseProcess]) -> Iterator[Event]:
+def _listen(channel: Any, helpers: Sequence[_Helper]) -> Iterator[Event]:
     """Events until all processes have ended; a process that dies is left to the others."""
     while True:
-        alive = any(process.is_alive() for process in processes)
+        alive = any(helper.is_working for helper in helpers)
         try:
             yield channel.get(timeout=0.2)
         except queue.Empty:

@@ -179,6 +179,35 @@ class Choice(Range):
 
 @final
 @dataclass(frozen=True, slots=True)
+class Text(Range):
+    """Any text, such as the name of a folder; there is nothing to search in it.
+
+    Example:
+        >>> Text("").check("folder", "model.backbone.weights")
+        'folder'
+    """
+
+    default: str
+
+    @property
+    def start(self) -> str:
+        return self.default
+
+    def suggest(self, trial: Trial, path: str) -> str:
+        del trial, path
+        return self.default
+
+    def check(self, value: Value, path: str) -> str:
+        if not isinstance(value, str):
+            raise _refuse(path, value, "a text")
+        return value
+
+    def describe(self) -> str:
+        return "a text"
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Held(Range):
     """A knob that keeps its default in every trial until somebody sets it or puts a range in its place.
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from automl_nn.task.metrics import find_metric, score_epoch
 
-Family = Literal["labels", "classes", "values"]
-"""How outputs are read: a sigmoid each, one softmax, or as they are."""
+Family = Literal["labels", "classes", "values", "embedding"]
+"""How outputs are read: a sigmoid each, one softmax, as they are, or by their direction."""
 
 Label = str | int | float | bool
 """The user's own name of a class."""

@@ -12,6 +12,7 @@ from automl_nn.task.base import Label, Task
 from automl_nn.task.tasks import (
     TASKS,
     Binary,
+    Embedding,
     Multiclass,
     Multilabel,
     Regression,
@@ -60,6 +61,8 @@ def make_task(
     kind = kind or _guess_kind(target)
     names = tuple(map(str, target.columns))
     target = target.set_axis(list(names), axis=1)
+    if kind == "embedding":
+        return _embedding(target, metric)
     if kind in ("binary", "multiclass"):
         return _with_classes(target, kind, metric, classes)
     if kind == "multilabel":
@@ -142,6 +145,18 @@ def _with_classes(target: pd.DataFrame, kind: str, metric: str | None, classes: 
     return Binary((str(column.name),), metric or _metric_for(float(share)), names)
 
 
+def _embedding(target: pd.DataFrame, metric: str | None) -> Task:
+    _one_column(target, "embedding")
+    column = target.iloc[:, 0]
+    counts = column.value_counts()
+    if (counts > 1).sum() < 2:
+        raise TargetError(
+            f"Embeddings are learned from rows of one class, but in column {column.name!r} fewer than 2 classes have "
+            "2 rows: name another column."
+        )
+    return Embedding((str(column.name),), metric or "mean_average_precision", _sorted_classes(column.dropna()))
+
+
 def _sorted_classes(known: pd.Series) -> tuple[Label, ...]:
     counts = known.value_counts()
     values = [as_label(value) for value in counts[counts > 0].index]
@@ -174,7 +189,8 @@ def _regression(target: pd.DataFrame, names: tuple[str, ...], metric: str | None
     for name, scale in zip(names, scales, strict=True):
         if not np.isfinite(scale) or scale < np.finfo(np.float32).tiny:
             raise TargetError(f"The target {name!r} spreads by {scale:.3g}, which no network can follow: rescale it.")
-    return Regression(names, metric or "neg_root_mean_squared_error", tuple(means.tolist()), tuple(scales.tolist()))
+    usual = "neg_root_mean_squared_error" if len(names) == 1 else "neg_average_relative_rmse"
+    return Regression(names, metric or usual, tuple(means.tolist()), tuple(scales.tolist()))
 
 
 def _one_column(target: pd.DataFrame, kind: str) -> None:

@@ -6,6 +6,7 @@ threshold except those named after a decision (`accuracy`, `f1`, ...), which rea
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn import metrics as skm
 
 from automl_nn.errors import SpaceError, did_you_mean
 from automl_nn.task.ranking import average_precision, roc_auc
+from automl_nn.task.retrieval import average_precisions, recall_at
 
 Array = NDArray[np.floating[Any]]
 Score = Callable[[Array, Array], float]
@@ -23,6 +25,7 @@ LABELS = frozenset({"binary", "multilabel"})
 CLASSES = frozenset({"multiclass"})
 SOFT = frozenset({"soft"})
 VALUES = frozenset({"regression"})
+EMBEDDINGS = frozenset({"embedding"})
 
 
 @final
@@ -111,6 +114,16 @@ def _standardized(error: Callable[[Array, Array], float]) -> Score:
     return _per_target(lambda y, prediction: -error(y, prediction))
 
 
+def _relative_rmse(y: Array, prediction: Array) -> float:
+    """Root mean square error in units of that of the mean; the average over targets is the usual aRRMSE.
+
+    Source:
+        Spyromitros-Xioufis et al. (2016), arXiv:1211.6581, section 5.2.
+    """
+    spread = float(np.std(y))
+    return float(skm.root_mean_squared_error(y, prediction)) / max(spread, float(np.finfo(np.float32).tiny))
+
+
 def _per_target(score: Score) -> Score:
     """The mean of a score over the targets, each over its known rows."""
 
@@ -120,6 +133,23 @@ def _per_target(score: Score) -> Score:
         return float(np.mean([score(truth, guess) for truth, guess in pairs if truth.size]))
 
     return macro
+
+
+def _of_queries(each: Callable[[Array, Array], Array]) -> Score:
+    """The mean over the rows for which something can be found."""
+
+    def mean(y: Array, embedding: Array) -> float:
+        return float(np.nanmean(each(y, embedding))) if np.isfinite(y).any() else float("nan")
+
+    return mean
+
+
+def _correlation(y: Array, prediction: Array) -> float:
+    """Pearson's correlation; 0 where one of the two does not vary."""
+    y, prediction = y.astype(np.float64), prediction.astype(np.float64)
+    spread = float(y.std() * prediction.std())
+    covariance = float(((y - y.mean()) * (prediction - prediction.mean())).mean())
+    return covariance / spread if spread > 0 else 0.0
 
 
 METRICS: Mapping[str, dict[frozenset[str], Metric]] = {
@@ -159,10 +189,15 @@ METRICS: Mapping[str, dict[frozenset[str], Metric]] = {
     "neg_root_mean_squared_error": {
         VALUES: Metric(_standardized(skm.root_mean_squared_error), VALUES, in_epochs=True),
     },
+    "neg_average_relative_rmse": {VALUES: Metric(_standardized(_relative_rmse), VALUES, in_epochs=True)},
     "neg_mean_squared_error": {VALUES: Metric(_standardized(skm.mean_squared_error), VALUES)},
     "neg_mean_absolute_error": {VALUES: Metric(_standardized(skm.mean_absolute_error), VALUES, in_epochs=True)},
     "neg_median_absolute_error": {VALUES: Metric(_standardized(skm.median_absolute_error), VALUES)},
+    "correlation": {VALUES: Metric(_per_target(_correlation), VALUES, in_epochs=True)},
     "r2": {VALUES: Metric(_per_target(skm.r2_score), VALUES, in_epochs=True)},
+    "recall_at_1": {EMBEDDINGS: Metric(_of_queries(partial(recall_at, n=1)), EMBEDDINGS, in_epochs=True)},
+    "recall_at_5": {EMBEDDINGS: Metric(_of_queries(partial(recall_at, n=5)), EMBEDDINGS)},
+    "mean_average_precision": {EMBEDDINGS: Metric(_of_queries(average_precisions), EMBEDDINGS, in_epochs=True)},
 }
 """Metric name (scikit-learn's scorer name) -> task kinds -> metric."""
 

@@ -5,12 +5,14 @@ cells of a confusion matrix. Other metrics are computed one resample at a time.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from automl_nn.task.base import Task
+from automl_nn.task.retrieval import average_precisions, recall_at
 
 Array = NDArray[np.floating[Any]]
 Terms = Callable[[Array, Array], Array]
@@ -38,10 +40,10 @@ def resampled_scores(task: Task, y: Array, output: Array, counts: NDArray[np.flo
     labels, prediction = task.read(y, output)
     family, name = _family(task), task.metric
     if name in MEANS[family]:
-        each = MEANS[family][name](np.nan_to_num(labels), prediction)
+        each = MEANS[family][name](labels if family == "embedding" else np.nan_to_num(labels), prediction)
         return _nanmean(_means(labels, each, counts, name=name, needs_both=family == "labels"))
-    if name == "r2":
-        return _nanmean(_r2(labels, prediction, counts))
+    if name in MOMENTS:
+        return _nanmean(MOMENTS[name](labels, prediction, counts))
     if name in RANKINGS and family in ("labels", "classes"):
         return _nanmean(_rankings(RANKINGS[name], labels, prediction, counts))
     if name in CONFUSIONS[family]:
@@ -53,7 +55,7 @@ def is_fast(task: Task) -> bool:
     """Whether the task's metric is computed for all resamples at once."""
     family, name = _family(task), task.metric
     is_ranking = name in RANKINGS and family in ("labels", "classes")
-    return name in MEANS[family] or name in CONFUSIONS[family] or name == "r2" or is_ranking
+    return name in MEANS[family] or name in CONFUSIONS[family] or name in MOMENTS or is_ranking
 
 
 def _family(task: Task) -> "Family":
@@ -105,6 +107,17 @@ def _r2(y: Array, prediction: Array, counts: NDArray[np.float32]) -> NDArray[np.
     n_rows, total = _sum(known, counts), _sum(centred, counts)
     spread = _sum(centred**2, counts) - _divided(total**2, n_rows)
     return 1 - _divided(_sum(np.where(known, y - prediction, 0.0) ** 2, counts), spread)
+
+
+def _correlation(y: Array, prediction: Array, counts: NDArray[np.float32]) -> NDArray[np.float64]:
+    known = np.isfinite(y)
+    n_rows = _sum(known, counts)
+    a, b = (np.where(known, part - np.mean(part, axis=0, where=known), 0.0) for part in (y, prediction))
+    a_mean, b_mean = (_divided(_sum(part, counts), n_rows) for part in (a, b))
+    covariance = _divided(_sum(a * b, counts), n_rows) - a_mean * b_mean
+    spreads = [_divided(_sum(part**2, counts), n_rows) - mean**2 for part, mean in ((a, a_mean), (b, b_mean))]
+    product = np.sqrt(np.maximum(spreads[0], 0.0) * np.maximum(spreads[1], 0.0))
+    return np.where(n_rows > 0, np.nan_to_num(_divided(covariance, product)), np.nan)
 
 
 def _rankings(
@@ -241,7 +254,7 @@ def _cross_entropy(y: Array, p: Array) -> Array:
     return _column((y * _log(p)).sum(axis=1))
 
 
-Family = Literal["labels", "classes", "values", "soft"]
+Family = Literal["labels", "classes", "values", "soft", "embedding"]
 
 MEANS: Mapping[Family, Mapping[str, Terms]] = {
     "labels": {
@@ -264,6 +277,11 @@ MEANS: Mapping[Family, Mapping[str, Terms]] = {
         "neg_root_mean_squared_error": lambda y, p: -((y - p) ** 2),
         "neg_mean_absolute_error": lambda y, p: -np.abs(y - p),
     },
+    "embedding": {
+        "recall_at_1": partial(recall_at, n=1),
+        "recall_at_5": partial(recall_at, n=5),
+        "mean_average_precision": average_precisions,
+    },
 }
 """Metrics that are means: what each row adds, `(n_rows, n_labels or 1)`."""
 
@@ -275,8 +293,16 @@ CONFUSIONS: Mapping[Family, Mapping[str, Callable[[NDArray[np.float64]], NDArray
     "classes": {"f1_macro": _f1_macro, "balanced_accuracy": _balanced_accuracy, "matthews_corrcoef": _matthews},
     "soft": {},
     "values": {},
+    "embedding": {},
 }
 """Metrics of the confusion matrix."""
+
+MOMENTS: Mapping[str, Callable[[Array, Array, NDArray[np.float32]], NDArray[np.float64]]] = {
+    "r2": _r2,
+    "correlation": _correlation,
+    "neg_average_relative_rmse": lambda y, p, counts: -np.sqrt(1 - _r2(y, p, counts)),
+}
+"""Metrics of sums of quantities, their squares and products."""
 
 RANKINGS = {"average_precision": _average_precision, "roc_auc": _roc_auc}
 """Metrics of the order of the rows, from the cumulated positives and rows at each cut-off."""

@@ -11,6 +11,7 @@ from scipy.special import expit, logit, softmax
 
 from automl_nn.errors import TargetError
 from automl_nn.task.base import Family, Label, Task
+from automl_nn.task.retrieval import queries
 
 
 def as_label(value: Any) -> Label:
@@ -30,14 +31,14 @@ def as_label(value: Any) -> Label:
 def _class_codes(column: pd.Series, classes: Sequence[Label]) -> NDArray[np.float32]:
     """Index of each value among the classes `(n, 1)`; NaN if missing."""
     places = {name: code for code, name in enumerate(classes)}
-    known = {value: places.get(value, places.get(as_label(value))) for value in column.dropna().unique()}
-    codes = column.map(known.get).astype("float32").to_numpy()
-    unknown = column[np.isnan(codes) & column.notna().to_numpy()]
-    if len(unknown):
+    found, values = pd.factorize(column)
+    known = [places.get(value, places.get(as_label(value))) for value in values]
+    if None in known:
         raise TargetError(
-            f"The target {column.name!r} holds {unknown.iloc[0]!r}, which is none of its classes: {preview(classes)}."
+            f"The target {column.name!r} holds {values[known.index(None)]!r}, which is none of its classes: "
+            f"{preview(classes)}."
         )
-    return np.asarray(codes[:, None], dtype=np.float32)
+    return np.array([*known, np.nan], dtype=np.float32)[found][:, None]  # a missing value has the last place, -1
 
 
 def preview(values: Sequence[Any]) -> str:
@@ -283,12 +284,59 @@ class Regression(Task):
         return {"means": list(self.means), "scales": list(self.scales)}
 
 
+@final
+@dataclass(frozen=True)
+class Embedding(Task):
+    """A direction for each row, so that rows of one class lie close together and others far away.
+
+    Args:
+        targets: The column of the classes.
+        metric: Score that compares trials: what is found when rows are sought by their likeness to one of them.
+        names: The classes that are known in training; others may come later.
+        d_embedding: Numbers of an embedding.
+
+    Example:
+        >>> Embedding(("y",), "recall_at_1", ("a", "b"), d_embedding=2).prediction(np.array([[3.0, 4.0]])).tolist()
+        [[0.6, 0.8]]
+    """
+
+    kind: ClassVar[str] = "embedding"
+    family: ClassVar[Family] = "embedding"
+    names: tuple[Label, ...] = ()
+    d_embedding: int = 64
+
+    @property
+    def d_out(self) -> int:
+        return self.d_embedding
+
+    def encode(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        return _class_codes(frame[self.targets[0]], self.names)
+
+    def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
+        length = np.linalg.norm(output, axis=1, keepdims=True)
+        return np.asarray(output / np.maximum(length, np.finfo(np.float32).tiny))
+
+    def _for_scores(self, y: NDArray[Any]) -> NDArray[Any]:
+        return queries(y)
+
+    def prior_output(self, y: NDArray[Any]) -> NDArray[np.float64]:
+        del y
+        return np.zeros(self.d_embedding)
+
+    def strata(self, y: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(y[:, 0], dtype=np.float64)
+
+    def _json(self) -> Mapping[str, Any]:
+        return {"names": list(self.names), "d_embedding": self.d_embedding}
+
+
 TASKS: Mapping[str, type[Task]] = {
     "binary": Binary,
     "multiclass": Multiclass,
     "multilabel": Multilabel,
     "soft": SoftLabels,
     "regression": Regression,
+    "embedding": Embedding,
 }
 """Task kind -> class."""
 

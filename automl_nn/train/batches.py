@@ -1,6 +1,6 @@
 """Shuffled batches for a stack, gathered at once: every network reads the rows in an order of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -10,7 +10,11 @@ from torch import Tensor
 
 from automl_nn.errors import DataError
 from automl_nn.model.encoders import Inputs
+from automl_nn.model.images import ImageRows
 from automl_nn.train.stack_loss import Targets
+
+Shuffle = Callable[[int, int, torch.Generator], Tensor]
+"""Draws an order of `n` rows from `first` on: a function of both and of a source of randomness."""
 
 GATHER_BYTES = 16 * 2**20
 """How much of an epoch is gathered at a time."""
@@ -55,14 +59,17 @@ class Fold:
     Args:
         train: Training rows.
         val: Validation rows, which are only scored.
+        unlabelled: Rows without any label, which may take part in training; None if there are none.
     """
 
     train: Rows
     val: Rows
+    unlabelled: Rows | None = None
 
     def to(self, device: torch.device, *, dtype: torch.dtype) -> "Fold":
         """The same rows on another device and in another precision."""
-        return Fold(self.train.to(device, dtype=dtype), self.val.to(device, dtype=dtype))
+        unlabelled = None if self.unlabelled is None else self.unlabelled.to(device, dtype=dtype)
+        return Fold(self.train.to(device, dtype=dtype), self.val.to(device, dtype=dtype), unlabelled)
 
 
 def one_after_the_other(parts: Sequence[Rows]) -> Rows:
@@ -75,12 +82,29 @@ def one_after_the_other(parts: Sequence[Rows]) -> Rows:
         inputs=Inputs(
             torch.cat([part.inputs.numbers for part in parts]),
             torch.cat([part.inputs.codes for part in parts]),
+            starts=_starts(parts),
             flags=torch.cat(flags) if flags else None,
+            images=_images_of(parts),
         ),
         y=torch.cat([part.y for part in parts]),
         weight=torch.cat(weights) if weights else None,
         ids=torch.cat([part.ids for part in parts]),
     )
+
+
+def _starts(parts: Sequence[Rows]) -> Int[Tensor, " n_stretches"] | None:
+    """Where stretches of steps begin in several parts that lie one after the other."""
+    firsts = [sum(map(len, parts[:place])) for place in range(len(parts))]
+    starts = [
+        first + part.inputs.starts for first, part in zip(firsts, parts, strict=True) if part.inputs.starts is not None
+    ]
+    return torch.cat(starts) if starts else None
+
+
+def _images_of(parts: Sequence[Rows]) -> ImageRows | None:
+    """The images of several parts of one data set."""
+    images = [part.inputs.images for part in parts if part.inputs.images is not None]
+    return ImageRows(images[0].whole, torch.cat([own.rows for own in images])) if images else None
 
 
 @final
@@ -92,11 +116,13 @@ class Batch:
         dense: Dense columns.
         codes: Codes of categories.
         targets: Labels `(k, batch, d_y)`.
+        pixels: Images `(k, batch, channels, height, width)`; None where there are none.
     """
 
     dense: Float[Tensor, "k batch d_in"]
     codes: Int[Tensor, "k batch n_codes"]
     targets: Targets
+    pixels: Tensor | None = None
 
 
 @final
@@ -112,6 +138,7 @@ class Batches:
         seeds: One per network, for its order: the same in a stack as alone.
         sizes: Where networks learn from different rows, the number of rows of each fold, which lie one after the other;
             as many neighbouring networks learn from each of them. One fold of all rows unless given.
+        shuffle: Draws the order of an epoch; any order is as likely as another unless given.
 
     Raises:
         DataError: There are no rows.
@@ -131,6 +158,7 @@ class Batches:
         batch_size: int,
         seeds: Sequence[int],
         sizes: Sequence[int] | None = None,
+        shuffle: Shuffle | None = None,
     ) -> None:
         sizes = [len(inputs)] if sizes is None else sizes
         if min(sizes) == 0:
@@ -140,6 +168,7 @@ class Batches:
         self.n_steps = min(sizes) // self.batch_size
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._spans = _spans(sizes, k=len(seeds))
+        self._shuffle = shuffle or _shuffled
         self._order = torch.empty(0, dtype=torch.int64)
 
     def keep(self, networks: Sequence[int]) -> None:
@@ -155,7 +184,7 @@ class Batches:
         """Shuffle anew and yield the batches."""
         n_used = self.n_steps * self.batch_size
         owners = zip(self._spans, self._generators, strict=True)
-        orders = [first + torch.randperm(n, generator=generator)[:n_used] for (first, n), generator in owners]
+        orders = [self._shuffle(first, n, generator)[:n_used] for (first, n), generator in owners]
         shape = (len(orders), self.n_steps, self.batch_size)
         self._order = torch.stack(orders).view(shape).transpose(0, 1).contiguous()
         for order in torch.split(self._order, self._steps_at_a_time()):
@@ -174,6 +203,10 @@ class Batches:
         steps = (part.view(*order.shape, part.shape[1]).unbind(0) for part in parts)
         for dense, codes, y, *weight in zip(*steps, strict=True):
             yield Batch(dense, codes, Targets(y, *weight))
+
+
+def _shuffled(first: int, n: int, generator: torch.Generator) -> Int[Tensor, " n"]:
+    return first + torch.randperm(n, generator=generator)
 
 
 def _spans(sizes: Sequence[int], *, k: int) -> list[tuple[int, int]]:

@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from automl_nn.errors import SpaceError
 from automl_nn.model.network import Network
 from automl_nn.task.base import Task
+from automl_nn.train.augmentation import augmentation
 from automl_nn.train.batches import Batches, Fold, Rows, one_after_the_other
-from automl_nn.train.judge import N_JUDGED, N_STATISTICS, Judge, Scores, Verdict, subsample
+from automl_nn.train.by_class import ByClass
+from automl_nn.train.image_batches import ImageBatches
+from automl_nn.train.judge import Judge, Scores, Verdict, n_judged, n_statistics, subsample
 from automl_nn.train.precision import set_precision
+from automl_nn.train.pseudo import pseudo_rows
 from automl_nn.train.record import Record
 from automl_nn.train.space import bucket
 from automl_nn.train.stability import Bands, Spike, SpikeKind
@@ -25,8 +29,14 @@ from automl_nn.train.window_batches import WindowBatches, window_batches
 
 Config = Mapping[str, Any]
 
+N_FEW_IMAGES = 64
+"""Images by which it is told how long an evaluation takes."""
+
 N_WARM_STEPS = 3
 """First steps that are left out of a measurement: memory is claimed and kernels are chosen in them."""
+
+LONG_PROBE, LONGEST_PROBE = 4, 16
+"""So many times as long as it should take, a measurement ends after two steps, or after one."""
 
 
 @final
@@ -154,9 +164,10 @@ class Training:
         self.network, self.candidates = network, tuple(range(len(configs)))
         self._folds, self._configs, self._task = folds, list(configs), task
         self._val = Judge([fold.val for fold in folds], task=task)
-        self._train = Judge([subsample(fold.train, min(len(fold.val), N_JUDGED)) for fold in folds], task=task)
-        self._statistics = [subsample(fold.train, N_STATISTICS).inputs for fold in folds]
+        self._train = Judge([subsample(fold.train, n_judged(fold)) for fold in folds], task=task)
+        self._statistics = [subsample(fold.train, n_statistics(fold.train)).inputs for fold in folds]
         self._losses = self._own_losses()
+        self._pseudo = pseudo_rows(folds[0], configs[0], family=task.family) if len(folds) == 1 else None
         self._batches = self._own_batches(seeds)
         self.n_epochs = int(configs[0]["n_epochs"])
         self._stepper = Stepper(
@@ -166,25 +177,34 @@ class Training:
             n_steps=self._batches.n_steps * self.n_epochs,
         )
         self._parts = self._own_parts()
+        for part, fold in zip(self._parts, folds, strict=True):
+            part.remember(fold.train.inputs)
+            part.remember(fold.val.inputs)
         self._bands: dict[SpikeKind, Bands] = {"loss": Bands(), "norm": Bands()}
         self._failures: dict[int, str] = {}
         self._alive = np.ones(len(configs), dtype=bool)
+        self._judging = 0.0
 
     def _own_losses(self) -> list[StackLoss]:
         return [stack_loss(fold.train, self._configs, task=self._task) for fold in self._folds]
 
-    def _own_batches(self, seeds: Sequence[int]) -> Batches | WindowBatches:
+    def _own_batches(self, seeds: Sequence[int]) -> Batches | ImageBatches | WindowBatches:
         train, length = one_after_the_other([fold.train for fold in self._folds]), self.network.backbone.length
-        self._ids = train.ids.cpu()
+        self._ids, family, sizes = train.ids.cpu(), self._task.family, [len(fold.train) for fold in self._folds]
         if length > 1:
-            return window_batches(train, self._configs[0], family=self._task.family, length=length, seeds=seeds)
-        return Batches(
-            train.inputs,
-            Targets.of(train.y, train.weight, family=self._task.family),
-            batch_size=int(self._configs[0]["batch_size"]),
-            seeds=seeds,
-            sizes=[len(fold.train) for fold in self._folds],
-        )
+            return window_batches(train, self._configs[0], family=family, length=length, seeds=seeds, sizes=sizes)
+        targets, batch_size = Targets.of(train.y, train.weight, family=family), int(self._configs[0]["batch_size"])
+        shared: dict[str, Any] = {"batch_size": batch_size, "seeds": seeds, "sizes": sizes}
+        if family == "embedding":
+            shared["shuffle"] = ByClass(targets.y, n_same=int(self._configs[0]["n_same"]))
+        if self._pseudo is not None:
+            train, targets, self._ids = self._pseudo.rows, self._pseudo.targets, self._pseudo.rows.ids.cpu()
+            shared |= {"sizes": [self._pseudo.n_read], "shuffle": self._pseudo.shuffle}
+        if train.inputs.images is not None:
+            config = {} if self.network.is_fixed else self._configs[0]
+            augment = augmentation(config, family=family, d_out=self._task.d_out)
+            return ImageBatches(train, targets, augment=augment, **shared)
+        return Batches(train.inputs, targets, **shared)
 
     def _own_parts(self) -> list[Network]:
         """The networks of each fold, as stacks that share the tensors of the whole."""
@@ -214,43 +234,63 @@ class Training:
         self._failures = {new: self._failures[old] for new, old in enumerate(places) if old in self._failures}
         self._alive = self._alive[list(places)]
 
-    def epochs(self, *, seconds: float = math.inf) -> Iterator[Epoch]:
+    def epochs(self, *, seconds: float = math.inf, judging: float = 0.0) -> Iterator[Epoch]:
         """Train; the generator ends after `n_epochs`, or when no candidate is alive.
 
         Args:
-            seconds: Wall time after which an epoch ends with the step that is under way.
+            seconds: Wall time for all epochs: the last one ends early enough to be evaluated by then.
+            judging: What the first evaluation is expected to take of it; of later ones it is known.
         """
-        end = time.perf_counter() + seconds
-        for number in range(1, self.n_epochs + 1):
+        end, number, self._judging = time.perf_counter() + seconds, 0, judging
+        while number < self.n_epochs:
+            number += 1
             yield self._epoch(number, end=end)
-            if not self._alive.any() or time.perf_counter() >= end:
+            if not self._alive.any() or time.perf_counter() + self._judging >= end:
                 return
 
+    def plan_epochs(self, n_epochs: int) -> None:
+        """Let training and its schedules end after another epoch than was planned; those that are done stay done."""
+        self.n_epochs = n_epochs
+        self._stepper.plan_steps(self._batches.n_steps * n_epochs)
+
     def pace(self, seconds: float) -> float:
-        """Seconds that an epoch takes; the networks are trained by the measurement, so let it have a copy of them.
+        """Seconds that the steps of an epoch take; the networks are trained by it, so let it have a copy of them.
 
         Args:
-            seconds: About how long to measure; a few steps and one evaluation in any case.
+            seconds: About how long to measure; a few steps in any case, or one if they are very long.
         """
+        self.network.reach(1.0)  # by when every layer learns
+        n_warm = N_WARM_STEPS if self._folds[0].train.inputs.images is None else 1  # those of images take long
         begun = time.perf_counter()
         ends = [begun]
         for _ in chain.from_iterable(self._steps(math.inf) for _ in range(self.n_epochs)):
             ends.append(time.perf_counter())
-            if ends[-1] - begun >= seconds and len(ends) > 2 * N_WARM_STEPS:
+            if _is_measured(len(ends) - 1, ends[-1] - begun, seconds=seconds, n_warm=n_warm):
                 break
         taken = np.diff(ends)
-        per_step = float(np.median(taken[N_WARM_STEPS:] if len(taken) > N_WARM_STEPS else taken))
-        trained = time.perf_counter()
-        self._judge()
-        return self._batches.n_steps * per_step + time.perf_counter() - trained
+        return self._batches.n_steps * float(np.median(taken[min(n_warm, len(taken) - 1) :]))
+
+    def pace_of_judging(self) -> float:
+        """Seconds that an evaluation takes; where rows are images, as a few of them tell."""
+        few = self._folds[0].val.inputs[:N_FEW_IMAGES]
+        begun = time.perf_counter()
+        if few.images is None:
+            self._judge()
+            return time.perf_counter() - begun
+        self._parts[0].predict(few)
+        n_images = sum(len(fold.val) + n_judged(fold) + n_statistics(fold.train) for fold in self._folds)
+        return (time.perf_counter() - begun) * n_images / len(few)
 
     def _epoch(self, number: int, *, end: float) -> Epoch:
         start = time.perf_counter()
         self.network.train()
-        steps = list(self._steps(end))
+        steps = list(self._steps(end - self._judging))
         record = Record.of(steps)
         trained = time.perf_counter()
         train, val = self._judge()
+        if self._pseudo is not None:
+            self._pseudo.renew(self.network, self._losses[0], progress=number / self.n_epochs)
+        self._judging = time.perf_counter() - trained
         found = self._spikes(record)
         self._bury(number, record, val)
         return Epoch(
@@ -315,6 +355,12 @@ class Training:
             self._alive[place] = False
             for i in self.networks(place):
                 self._stepper.kill(i)
+
+
+def _is_measured(n_steps: int, taken: float, *, seconds: float, n_warm: int) -> bool:
+    """Whether the steps so far tell how fast a stack is, as well as the time allows."""
+    least = 2 * n_warm if taken < LONG_PROBE * seconds else 2 if taken < LONGEST_PROBE * seconds else 1
+    return taken >= seconds and n_steps >= least
 
 
 def _check(network: Network, configs: Sequence[Config], seeds: Sequence[int], *, n_folds: int) -> None:

@@ -13,11 +13,14 @@ from typing import final
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Real
 from automl_nn.task.base import Family
+from automl_nn.train.asymmetric import asymmetric, sharpen_asymmetric
+from automl_nn.train.entropy import binary_cross_entropy, class_cross_entropy
+from automl_nn.train.focal import binary_focal, class_focal, sharpen_binary_focal, sharpen_class_focal
+from automl_nn.train.triplet import batch_hard, semi_hard, triplet_counts
 
 MAX_WEIGHT = 100.0
 """The largest weight of a class: above it, a handful of rows would carry the gradient."""
@@ -34,123 +37,17 @@ class Loss:
         entries: Output `(k, batch, d_out)` and labels `(k, batch, d_y)` to losses `(k, batch, d_y or 1)`.
         shift: What the weights add to an ideal output, `(k, d_out)`.
         sharpen: What an output must go through before the shift is taken off; the identity unless given.
+        counts: What there is to count in a batch, `(k, n_counts)`, from outputs and labels; nothing unless given.
     """
 
     entries: Entries
     shift: Float[Tensor, "k d_out"]
     sharpen: Callable[[Tensor], Tensor] = lambda output: output
+    counts: Entries | None = None
 
     def correct(self, output: Float[Tensor, "k rows d_out"]) -> Float[Tensor, "k rows d_out"]:
         """The output that the same network would ideally give had it been trained on plain cross-entropy."""
         return self.sharpen(output) - self.shift.unsqueeze(1)
-
-
-def binary_cross_entropy(
-    output: Float[Tensor, "k batch d_out"],
-    y: Float[Tensor, "k batch d_out"],
-    *,
-    pos_weight: Float[Tensor, "k 1 d_out"],
-    label_smoothing: Float[Tensor, "k 1 1"],
-) -> Float[Tensor, "k batch d_out"]:
-    """Cross-entropy of each label, positives counted `pos_weight` times.
-
-    Args:
-        output: Log-odds.
-        y: Labels in [0, 1].
-        pos_weight: Weight of a positive.
-        label_smoothing: Share of each label that is replaced by one half.
-
-    Example:
-        >>> zero, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
-        >>> bool(binary_cross_entropy(zero, one, pos_weight=one, label_smoothing=zero).isclose(torch.tensor(2.0).log()))
-        True
-    """
-    smooth = torch.lerp(y, torch.full_like(y, 0.5), label_smoothing.expand_as(y))
-    return functional.binary_cross_entropy_with_logits(output, smooth, pos_weight=pos_weight, reduction="none")
-
-
-def binary_focal(
-    output: Float[Tensor, "k batch d_out"],
-    y: Float[Tensor, "k batch d_out"],
-    *,
-    pos_weight: Float[Tensor, "k 1 d_out"],
-    gamma: Float[Tensor, "k 1 1"],
-) -> Float[Tensor, "k batch d_out"]:
-    """Cross-entropy of each label, weighted by `(1 - p_t) ** gamma`: rows that are already right count less.
-
-    Args:
-        output: Log-odds.
-        y: Labels, 0 or 1.
-        pos_weight: Weight of a positive.
-        gamma: Focusing strength, 0 or more; 0 gives cross-entropy.
-
-    Source:
-        Lin et al. (2017), arXiv:1708.02002, Eq. 4. The balance is `pos_weight` rather than alpha; both factors are
-        computed from one log-sigmoid, so that no power of zero is ever differentiated.
-
-    Example:
-        >>> zero, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
-        >>> bool(binary_focal(zero, one, pos_weight=one, gamma=2 * one).isclose(torch.tensor(2.0).log() / 4))
-        True
-    """
-    margin = output * (2 * y - 1)
-    log_p = functional.logsigmoid(margin)
-    return -log_p * torch.exp(gamma * (log_p - margin)) * (1 + (pos_weight - 1) * y)
-
-
-def class_cross_entropy(
-    output: Float[Tensor, "k batch d_out"],
-    y: Float[Tensor, "k batch d_y"],
-    *,
-    weight: Float[Tensor, "k 1 d_out"],
-    label_smoothing: Float[Tensor, "k 1 1"],
-) -> Float[Tensor, "k batch 1"]:
-    """Cross-entropy of each row, the terms of class c counted `weight[c]` times.
-
-    Args:
-        output: Log-probabilities up to a constant.
-        y: Class index (`d_y = 1`) or a probability for each class.
-        weight: Weight of each class.
-        label_smoothing: Share of each row's probability that is spread over all classes.
-
-    Example:
-        >>> one, zero = torch.ones(1, 1, 3), torch.zeros(1, 1, 1)
-        >>> loss = class_cross_entropy(torch.zeros(1, 1, 3), zero, weight=one, label_smoothing=zero)
-        >>> bool(loss.isclose(torch.tensor(3.0).log()))
-        True
-    """
-    share = class_shares(y, d_out=output.shape[-1])
-    smooth = torch.lerp(share, torch.full_like(share, 1 / output.shape[-1]), label_smoothing.expand_as(share))
-    return -(weight * smooth * output.log_softmax(-1)).sum(-1, keepdim=True)
-
-
-def class_focal(
-    output: Float[Tensor, "k batch d_out"],
-    y: Float[Tensor, "k batch d_y"],
-    *,
-    weight: Float[Tensor, "k 1 d_out"],
-    gamma: Float[Tensor, "k 1 1"],
-) -> Float[Tensor, "k batch 1"]:
-    """Cross-entropy of each row, its terms weighted by `(1 - p_c) ** gamma`.
-
-    Args:
-        output: Log-probabilities up to a constant.
-        y: Class index (`d_y = 1`) or a probability for each class.
-        weight: Weight of each class.
-        gamma: Focusing strength, 0 or more; 0 gives cross-entropy.
-
-    Source:
-        Lin et al. (2017), arXiv:1708.02002, Eq. 4, with a softmax.
-
-    Example:
-        >>> one, zero = torch.ones(1, 1, 2), torch.zeros(1, 1, 1)
-        >>> loss = class_focal(torch.zeros(1, 1, 2), zero, weight=one, gamma=torch.full((1, 1, 1), 2.0))
-        >>> bool(loss.isclose(torch.tensor(2.0).log() / 4))
-        True
-    """
-    log_p = output.log_softmax(-1)
-    focus = torch.exp(gamma * _log_one_minus(log_p))
-    return -(weight * focus * class_shares(y, d_out=output.shape[-1]) * log_p).sum(-1, keepdim=True)
 
 
 def huber(
@@ -188,62 +85,6 @@ def mean_squared_error(
     return (output - y).square()
 
 
-def class_shares(y: Float[Tensor, "*rows d_y"], *, d_out: int) -> Float[Tensor, "*rows d_out"]:
-    """A probability for each class: the labels themselves, or one-hot rows of class indices.
-
-    Example:
-        >>> class_shares(torch.tensor([[1.0]]), d_out=3).tolist()
-        [[0.0, 1.0, 0.0]]
-    """
-    if y.shape[-1] == d_out:
-        return y
-    return (y == torch.arange(d_out, device=y.device, dtype=y.dtype)).to(y.dtype)
-
-
-def sharpen_binary_focal(
-    output: Float[Tensor, "k rows d_out"], *, gamma: Float[Tensor, "k 1 1"]
-) -> Float[Tensor, "k rows d_out"]:
-    """Log-odds of the true probability, from the log-odds that minimize the focal loss.
-
-    The focal loss is smallest at a probability nearer to one half than the true one; this inverts the map exactly.
-
-    Source:
-        Charoenphakdee et al. (2021), arXiv:2011.09172, Theorem 11, for two classes and in log-odds.
-
-    Example:
-        >>> focal = torch.tensor([[[-1.0], [0.0], [1.0]]])
-        >>> [round(z, 2) for z in sharpen_binary_focal(focal, gamma=torch.full((1, 1, 1), 2.0)).flatten().tolist()]
-        [-2.68, 0.0, 2.68]
-    """
-    near = output.clamp(-80.0, 80.0)
-    up = torch.sigmoid(near) * -functional.logsigmoid(near) / torch.sigmoid(-near)
-    down = torch.sigmoid(-near) * -functional.logsigmoid(-near) / torch.sigmoid(near)
-    return (1 + gamma) * output + torch.log1p(gamma * down) - torch.log1p(gamma * up)
-
-
-def sharpen_class_focal(
-    output: Float[Tensor, "k rows d_out"], *, gamma: Float[Tensor, "k 1 1"]
-) -> Float[Tensor, "k rows d_out"]:
-    """Log-probabilities up to a constant, from the output that minimizes the focal loss of several classes.
-
-    Source:
-        Charoenphakdee et al. (2021), arXiv:2011.09172, Theorem 11.
-
-    Example:
-        >>> even = torch.zeros(1, 1, 3)
-        >>> sharpen_class_focal(even, gamma=torch.full((1, 1, 1), 2.0)).softmax(-1).flatten().tolist()
-        [0.3333333432674408, 0.3333333432674408, 0.3333333432674408]
-    """
-    log_p = output.log_softmax(-1).clamp_max(-1e-12)
-    log_rest = _log_one_minus(log_p)
-    return output - gamma * log_rest - torch.log1p(gamma * -log_p * torch.exp(log_p - log_rest))
-
-
-def _log_one_minus(log_p: Tensor) -> Tensor:
-    """`log(1 - p)`, with a floor that keeps its gradient finite where p rounds to 1."""
-    return (-torch.expm1(log_p.clamp_max(-1e-12))).log()
-
-
 def _tempered(ratio: Tensor, tau: Tensor) -> Tensor:
     """`ratio ** tau` as weights `(k, 1, d_out)`, none of them above `MAX_WEIGHT` or below its inverse."""
     return (ratio ** tau.to(ratio.dtype).reshape(-1, 1, 1)).clamp(1 / MAX_WEIGHT, MAX_WEIGHT)
@@ -269,6 +110,16 @@ def _label_focal(*, gamma: Tensor, tau: Tensor, share: Tensor) -> Loss:
     )
 
 
+def _label_asymmetric(
+    *, gamma_positive: Tensor, gamma_negative: Tensor, margin: Tensor, tau: Tensor, share: Tensor
+) -> Loss:
+    knobs = {"gamma_positive": gamma_positive, "gamma_negative": gamma_negative, "margin": margin}
+    own = {name: _per_entry(knob, share) for name, knob in knobs.items()}
+    pos_weight = _tempered((1 - share) / share, tau)
+    entries = functools.partial(asymmetric, pos_weight=pos_weight, **own)
+    return Loss(entries, shift=pos_weight.log().squeeze(1), sharpen=functools.partial(sharpen_asymmetric, **own))
+
+
 def _class_cross_entropy(*, tau: Tensor, label_smoothing: Tensor, share: Tensor) -> Loss:
     weight = _tempered(1 / (len(share) * share), tau)
     entries = functools.partial(class_cross_entropy, weight=weight, label_smoothing=_per_entry(label_smoothing, share))
@@ -289,6 +140,15 @@ def _huber(*, delta: Tensor, share: Tensor) -> Loss:
     return Loss(functools.partial(huber, delta=_per_entry(delta, share)), shift=share.new_zeros(1, len(share)))
 
 
+def _triplet(*, mining: Callable[..., Tensor], margin: Tensor, share: Tensor) -> Loss:
+    own = {"margin": _per_entry(margin, share)}
+    return Loss(
+        functools.partial(mining, **own),
+        shift=share.new_zeros(1, len(share)),
+        counts=functools.partial(triplet_counts, **own),
+    )
+
+
 _TAU = Real(0.0, 1.0, default=0.0)
 _GAMMA = Real(0.0, 3.0, default=2.0, valid=(0.0, 10.0))
 _SMOOTHING = Real(0.0, 0.2, default=0.0, valid=(0.0, 0.9))
@@ -301,9 +161,22 @@ LABEL_LOSSES: Options[Loss] = Options(
     {
         "cross_entropy": Option(_label_cross_entropy, {"tau": _TAU, "label_smoothing": _SMOOTHING}, source=_ELKAN),
         "focal": Option(_label_focal, {"gamma": _GAMMA, "tau": _TAU}, source=_FOCAL),
+        "asymmetric": Option(
+            _label_asymmetric,
+            {
+                "gamma_positive": Real(0.0, 2.0, default=0.0, valid=(0.0, 10.0)),
+                "gamma_negative": Real(0.0, 4.0, default=2.0, valid=(0.0, 10.0)),
+                "margin": Real(0.0, 0.2, default=0.05, valid=(0.0, 0.9)),
+                "tau": _TAU,
+            },
+            source="arXiv:2009.14119",
+        ),
     },
-)
-"""Losses of yes-or-no labels: positives weigh `(n_negative / n_positive) ** tau`."""
+).search("cross_entropy", "focal")
+"""Losses of yes-or-no labels: positives weigh `(n_negative / n_positive) ** tau`.
+
+The asymmetric loss is drawn where a row has several labels, see the spaces of images; elsewhere it can be set.
+"""
 
 CLASS_LOSSES: Options[Loss] = Options(
     "loss",
@@ -332,7 +205,23 @@ VALUE_LOSSES: Options[Loss] = Options(
 )
 """Losses of standardized values."""
 
-_TABLES: Mapping[Family, Options[Loss]] = {"labels": LABEL_LOSSES, "classes": CLASS_LOSSES, "values": VALUE_LOSSES}
+_MARGIN = {"margin": Real(0.1, 1.0, default=0.3, log=True, valid=(1e-3, 2.0))}
+
+EMBEDDING_LOSSES: Options[Loss] = Options(
+    "loss",
+    {
+        "semi_hard": Option(functools.partial(_triplet, mining=semi_hard), _MARGIN, source="arXiv:1503.03832"),
+        "batch_hard": Option(functools.partial(_triplet, mining=batch_hard), _MARGIN, source="arXiv:1703.07737"),
+    },
+)
+"""Losses of embeddings: which triplets of a batch count."""
+
+_TABLES: Mapping[Family, Options[Loss]] = {
+    "labels": LABEL_LOSSES,
+    "classes": CLASS_LOSSES,
+    "values": VALUE_LOSSES,
+    "embedding": EMBEDDING_LOSSES,
+}
 
 
 def losses_for(family: Family) -> Options[Loss]:

@@ -25,7 +25,7 @@ def train_space(family: Family, *, n_rows: int) -> Space:
     the rest in float32: faster for widths from 256 on processors that multiply in it. `auto` takes it where a search
     with a time-out measures that it is clearly faster, and float32 elsewhere. float64 costs about twice the time; it is
     there for soft labels and regressions whose loss must come nearer to its floor than the seven digits of float32
-    allow.
+    allow. For embeddings, `n_same` is how many rows of one class stand together in a batch.
 
     Args:
         family: How the task reads outputs; it decides which losses there are.
@@ -41,6 +41,7 @@ def train_space(family: Family, *, n_rows: int) -> Space:
         _batch_sizes(n_rows), default=_batch_size(n_rows), also=Integer(1, 65_536, default=_batch_size(n_rows))
     )
     n_epochs = min(100, max(20, N_STEPS // max(1, n_rows // _batch_size(n_rows))))
+    of_pairs = {"n_same": Choice((2, 4, 8), default=4, also=Integer(1, 1024, default=4))}
     return {
         "batch_size": batch_sizes,
         "n_epochs": Held(Integer(1, 1000, default=n_epochs, log=True, valid=(1, 1_000_000))),
@@ -51,6 +52,7 @@ def train_space(family: Family, *, n_rows: int) -> Space:
         "schedule": SCHEDULES,
         "fade": FADES,
         "clip": CLIPS,
+        **(of_pairs if family == "embedding" else {}),
     }
 
 
@@ -61,7 +63,7 @@ def bucket(config: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
         >>> bucket({"batch_size": 64, "n_epochs": 20, "precision": "float32", "patience": 4})
         (('batch_size', 64), ('n_epochs', 20), ('precision', 'float32'))
     """
-    shared = ("batch_size", "n_epochs", "precision", "n_windows", "sampling")
+    shared = ("batch_size", "n_epochs", "precision", "n_windows", "n_same", "sampling", "pseudo", "augmentation")
     return tuple(flatten({key: config[key] for key in shared if key in config}).items())
 
 

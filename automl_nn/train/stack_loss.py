@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from automl_nn.task.base import Family
+from automl_nn.train.entropy import class_shares
 from automl_nn.train.groups import Groups
-from automl_nn.train.losses import class_shares, losses_for
+from automl_nn.train.losses import losses_for
 from automl_nn.train.members import as_rows, pooled
 
 
@@ -49,7 +50,9 @@ class Targets:
         return Targets(y.nan_to_num(), entries if weight is None else entries * weight.unsqueeze(-1).to(y.dtype))
 
     def share(self, *, d_out: int, family: Family) -> Float[Tensor, " d_out"]:
-        """Share of positives of each label, or of the rows of each class; of no meaning for values."""
+        """Share of positives of each label, or of the rows of each class; of no meaning for values and embeddings."""
+        if family == "embedding":
+            return self.y.new_zeros(d_out)
         y = class_shares(self.y, d_out=d_out) if family == "classes" else self.y
         if self.weight is None:
             return y.reshape(-1, d_out).mean(0)
@@ -61,11 +64,13 @@ class Targets:
 class StackLoss:
     """The loss of each network of a stack, by its own config.
 
-    The outputs of a network with several members stand side by side: its loss is the mean of theirs.
+    The outputs of a network with several members stand side by side: its loss is the mean of theirs. So do those of the
+    pixels of a map, each of which is a row here.
 
     Args:
         configs: One loss config for each network.
-        targets: The training labels: weights come from their shares.
+        targets: The training labels: weights come from their shares. Where they have `d_out` columns for each of
+            several places, so have outputs.
         family: How the task reads outputs.
         d_out: Number of output columns.
 
@@ -78,7 +83,7 @@ class StackLoss:
 
     def __init__(self, configs: Sequence[Mapping[str, Any]], targets: Targets, *, family: Family, d_out: int) -> None:
         share = targets.share(d_out=d_out, family=family)
-        self._family, self._d_out = family, d_out
+        self._family, self._d_out, self._n_places = family, d_out, n_places(targets.y, d_out=d_out, family=family)
         self._losses = Groups(losses_for(family), configs, device=share.device, context={"share": share})
         self._places = torch.arange(len(configs), device=share.device)
 
@@ -91,23 +96,59 @@ class StackLoss:
         """The mean over the known labels of each network.
 
         Args:
-            output: Raw network outputs, `d_out` for each member.
+            output: Raw network outputs, `d_out` for each member or place.
             targets: Labels of each network, `(k, batch, d_y)`, or `(batch, d_y)` if they share their rows.
         """
-        n_members = output.shape[2] // self._d_out
-        y = _for_members(targets.y.expand(len(output), -1, -1), n_members)
+        n_members = output.shape[2] // (self._d_out * self._n_places)
+        y = self._rows(targets.y.expand(len(output), -1, -1), n_members)
         rows = as_rows(output, d_out=self._d_out)
         entries = self._losses.map(lambda loss, outputs, labels: loss.entries(outputs, labels), rows, y)
         if targets.weight is None:
             return entries.mean((1, 2))
-        weight = _for_members(targets.weight.expand(len(output), -1, -1), n_members).expand_as(entries)
+        weight = self._rows(targets.weight.expand(len(output), -1, -1), n_members).expand_as(entries)
         return (entries * weight).sum((1, 2)) / weight.sum((1, 2)).clamp_min(torch.finfo(weight.dtype).tiny)
 
-    def correct(self, output: Float[Tensor, "k rows outputs"]) -> Float[Tensor, "k rows d_out"]:
-        """Outputs free of what weights and focusing did to them, members made one: what scores and decisions read."""
+    def counts(self, output: Float[Tensor, "k batch outputs"], targets: Targets) -> Float[Tensor, "k n_counts"] | None:
+        """What the losses count, if they do: triplets."""
+        if any(loss.counts is None for loss in self._losses.parts):
+            return None
+        y = targets.y.expand(len(output), -1, -1)
+        return self._losses.map(lambda loss, outputs, labels: loss.counts(outputs, labels), output, y)
+
+    def correct(self, output: Float[Tensor, "k rows outputs"]) -> Float[Tensor, "k places d_out"]:
+        """Outputs free of what weights and focusing did to them, members made one: what scores and decisions read.
+
+        Where rows have several places, each of these is a row of the result.
+        """
         rows = as_rows(output, d_out=self._d_out)
         corrected = self._losses.map(lambda loss, outputs: loss.correct(outputs), rows)
-        return pooled(corrected, n_rows=output.shape[1], family=self._family)
+        return pooled(corrected, n_rows=output.shape[1] * self._n_places, family=self._family)
+
+    def _rows(self, labels: Float[Tensor, "k batch d"], n_members: int) -> Float[Tensor, "k rows d_entry"]:
+        """Labels or weights in the rows of the outputs."""
+        if self._n_places > 1:
+            return as_rows(labels, d_out=labels.shape[2] // self._n_places)
+        return _for_members(labels, n_members)
+
+
+def n_places(y: Float[Tensor, "*rows d_y"], *, d_out: int, family: Family) -> int:
+    """How many places, such as pixels, the labels of a row belong to; 1 for anything but maps.
+
+    Example:
+        >>> n_places(torch.zeros(3, 8), d_out=2, family="values")
+        4
+    """
+    return 1 if family == "classes" else max(1, y.shape[-1] // d_out)
+
+
+def by_place(y: Float[Tensor, "n d_y"], *, d_out: int, family: Family) -> Float[Tensor, "n_places d"]:
+    """Labels with a row for each place.
+
+    Example:
+        >>> by_place(torch.zeros(3, 8), d_out=2, family="values").shape
+        torch.Size([12, 2])
+    """
+    return y.reshape(len(y) * n_places(y, d_out=d_out, family=family), -1) if len(y) else y[:, :d_out]
 
 
 def _for_members(rows: Float[Tensor, "k batch d"], n_members: int) -> Float[Tensor, "k member_rows d"]:

@@ -68,18 +68,24 @@ class Stepper:
         self._rows = RowUpdater(tables, rules, lr_factors=factors) if tables else None
         clips = [config["clip"] for config in configs]
         self._clips = None if all(clip["name"] == "none" for clip in clips) else Groups(CLIPS, clips, device=device)
-        self._rates = self._planned_rates(configs, n_steps).to(device)
+        self._schedules = [config["schedule"] for config in configs]
+        self._rates = self._planned_rates(n_steps).to(device)
         self._unclipped = torch.ones(network.k, device=device)
         self._skips = Skips(network.k, device=device)
         self._fades = _fades(configs)
         self._n_done, self._n_steps, self._stage = 0, n_steps, 0
 
-    def _planned_rates(self, configs: Sequence[Mapping[str, Any]], n_steps: int) -> Float[Tensor, "n_steps k"]:
+    def _planned_rates(self, n_steps: int) -> Float[Tensor, "n_steps k"]:
         progress = (torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps
-        schedules = Groups(SCHEDULES, [config["schedule"] for config in configs], context={"progress": progress})
+        schedules = Groups(SCHEDULES, self._schedules, context={"progress": progress})
         lr = torch.tensor([optimizer.lr for optimizer in self._optimizers], dtype=torch.float64)
         rates = schedules.map(lambda curve, own: curve * own.unsqueeze(1), lr)
         return rates.T.to(torch.float32).contiguous()
+
+    def plan_steps(self, n_steps: int) -> None:
+        """Let the schedules end after so many steps in all, those that are done included."""
+        self._n_steps = n_steps
+        self._rates = self._planned_rates(n_steps).to(self._rates.device)
 
     def kill(self, i: int) -> None:
         """Leave out every further step of a network."""
@@ -97,6 +103,7 @@ class Stepper:
         self._network, self._loss = network, loss
         self._gradients = Gradients(network, k=network.k)
         self._optimizers = [self._optimizers[i] for i in indices]
+        self._schedules = [self._schedules[i] for i in indices]
         for i, optimizer in enumerate(self._optimizers):
             optimizer.move_to(self._gradients.slices(i))
         if self._rows is not None:
@@ -110,7 +117,7 @@ class Stepper:
     def step(self, batch: Batch) -> Step:
         """Forward, backward, clip and update."""
         self._fade()
-        loss = self._loss(self._network(batch.dense, batch.codes), batch.targets)
+        loss = self._loss(self._network(batch.dense, batch.codes, batch.pixels), batch.targets)
         loss.sum().backward()  # type: ignore[no-untyped-call]
         norm = self._gradients.collect()
         skip = self._skips.update(loss.detach(), norm)
@@ -123,6 +130,8 @@ class Stepper:
     def _fade(self) -> None:
         """Let dropout and weight decay follow the progress."""
         before, self._stage = self._stage, self._n_done * N_STAGES // self._n_steps
+        if self._stage != before:
+            self._network.reach(self._stage / N_STAGES)
         if self._fades[self._stage] != self._fades[before]:
             self._network.fade(self._fades[self._stage])
 

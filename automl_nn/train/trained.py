@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -13,10 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from automl_nn.data.image import Images
 from automl_nn.data.table import Table
 from automl_nn.errors import ModelFileError
+from automl_nn.model.backbones.image import ImageShape
 from automl_nn.model.build import build
 from automl_nn.model.encoders import Encoder, Inputs
+from automl_nn.model.images import ImageRows
 from automl_nn.model.network import Network
 from automl_nn.space.options import Config
 from automl_nn.task.base import Family
@@ -35,6 +38,8 @@ class Trained:
         share: Share of positives, or of each class, in the training rows `(d_out,)`; the loss's weights come from it.
         encoder: Reads a table.
         state: Weights and buffers, leading dimension 1.
+        shape: What its images look like; None if it reads none.
+        architecture: Which pretrained layers it has; None for no such ones.
     """
 
     model: Config
@@ -43,11 +48,17 @@ class Trained:
     share: tuple[float, ...]
     encoder: Encoder
     state: Mapping[str, Tensor]
+    shape: ImageShape | None = None
+    architecture: str | None = None
 
     @cached_property
     def network(self) -> Network:
         """The network as a stack of one."""
-        empty = Inputs(torch.zeros(0, self.encoder.d_dense), torch.zeros(0, len(self.encoder.vocabularies)).long())
+        empty = Inputs(
+            torch.zeros(0, self.encoder.d_dense),
+            torch.zeros(0, len(self.encoder.vocabularies)).long(),
+            images=None if self.shape is None else ImageRows.none(self.shape),
+        )
         network = build(
             [self.model],
             empty,
@@ -56,6 +67,7 @@ class Trained:
             d_out=len(self.share),
             output_bias=torch.zeros(1, len(self.share)),
             seeds=[0],
+            architecture=self.architecture,
         )
         network.to(self._dtype).load_state_dict(dict(self.state))
         return network
@@ -64,18 +76,31 @@ class Trained:
     def _dtype(self) -> torch.dtype:
         return next(tensor.dtype for tensor in self.state.values() if tensor.is_floating_point())
 
-    def output(self, table: Table, *, starts: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+    @property
+    def _n_places(self) -> int:
+        """Pixels of a row that have an output each."""
+        return self.shape.height * self.shape.width if self.shape and self.network.says_pixels else 1
+
+    def output(
+        self, table: Table, *, starts: NDArray[np.int64] | None = None, images: Images | None = None
+    ) -> NDArray[np.float32]:
         """Corrected outputs for the rows of a table `(n, d_out)`, in evaluation mode.
+
+        Of maps, there is a row for each pixel, image after image.
 
         Args:
             table: The rows.
             starts: Where rows are steps of series: the row at which each series begins.
+            images: The image of each row.
         """
         share = torch.tensor([self.share], dtype=self._dtype)
-        loss = StackLoss([self.loss], Targets(share), family=self.family, d_out=len(self.share))
+        like = Targets(share.repeat(1, self._n_places))
+        loss = StackLoss([self.loss], like, family=self.family, d_out=len(self.share))
         inputs = self.encoder.transform(table).to(self._dtype)
         if starts is not None:
             inputs = replace(inputs, starts=torch.from_numpy(starts))
+        if images is not None:
+            inputs = replace(inputs, images=ImageRows.of(images))
         output = loss.correct(self.network.predict(inputs))
         return np.asarray(output[0].numpy(), dtype=np.float32)
 
@@ -87,6 +112,8 @@ class Trained:
             "family": self.family,
             "share": list(self.share),
             "encoder": self.encoder.to_json(),
+            **({} if self.shape is None else {"shape": asdict(self.shape)}),
+            **({} if self.architecture is None else {"architecture": self.architecture}),
         }
         blob: bytes = save({name: tensor.contiguous() for name, tensor in self.state.items()}, metadata(description))
         return blob
@@ -107,6 +134,8 @@ class Trained:
                 share=tuple(description["share"]),
                 encoder=Encoder.from_json(description["encoder"]),
                 state=state,
+                shape=ImageShape(**description["shape"]) if "shape" in description else None,
+                architecture=description.get("architecture"),
             )
         except (SafetensorError, KeyError, ValueError, TypeError) as error:
             raise ModelFileError(f"The stored network cannot be read ({error}): write the model anew.") from error

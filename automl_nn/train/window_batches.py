@@ -29,6 +29,54 @@ class _Epoch:
 
 
 @final
+@dataclass(frozen=True)
+class _Fold:
+    """The steps that some networks learn from.
+
+    Args:
+        first: The first of them.
+        n_steps: How many they are.
+        starts: Where stretches begin, counted from the first one.
+        events: Steps that are rare and sought, counted in the same way.
+    """
+
+    first: int
+    n_steps: int
+    starts: Int[Tensor, " n_stretches"]
+    events: Int[Tensor, " n_events"]
+
+    def n_windows(self, length: int) -> int:
+        """Windows that reach every step once."""
+        sizes = torch.diff(self.starts, append=torch.tensor([self.n_steps]))
+        return int((sizes + length - 1).div(length, rounding_mode="floor").sum())
+
+    def cut(self, length: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """First step and size of the window of each cell, begin and end of the cell, and whether it holds an event."""
+        windows, begin = cells(self.starts, n_steps=self.n_steps, length=length, generator=generator)
+        has_event = torch.zeros(len(begin), dtype=torch.bool)
+        has_event[torch.bucketize(self.events, begin, right=True) - 1] = True
+        end = torch.cat([begin[1:], begin.new_tensor([self.n_steps])])
+        return windows.first + self.first, windows.size, begin + self.first, end + self.first, has_event
+
+
+def _folds(rows: Rows, sizes: Sequence[int], *, family: Family) -> list[_Fold]:
+    """The steps of each fold, which lie one after the other."""
+    known = rows.inputs.starts
+    starts = torch.zeros(1, dtype=torch.int64) if known is None else known.cpu()
+    sought = events(rows.y, family=family).cpu().nonzero().squeeze(1)
+    firsts = [sum(sizes[:fold]) for fold in range(len(sizes))]
+    return [
+        _Fold(first, size, *(_within(steps, first, size) for steps in (starts, sought)))
+        for first, size in zip(firsts, sizes, strict=True)
+    ]
+
+
+def _within(steps: Tensor, first: int, size: int) -> Tensor:
+    """Which of these steps belong to a fold, counted from its first one."""
+    return steps[(steps >= first) & (steps < first + size)] - first
+
+
+@final
 class WindowBatches:
     """The batches of a stack that reads windows, epoch after epoch.
 
@@ -44,6 +92,8 @@ class WindowBatches:
         n_windows: Windows of an epoch.
         batch_size: Windows of a batch.
         seeds: One per network: its windows are the same in a stack as alone.
+        sizes: Where networks learn from different steps, the number of steps of each fold, which lie one after the
+            other; as many neighbouring networks learn from each of them. One fold of all steps unless given.
 
     Raises:
         DataError: There are no steps.
@@ -59,26 +109,26 @@ class WindowBatches:
         n_windows: int,
         batch_size: int,
         seeds: Sequence[int],
+        sizes: Sequence[int] | None = None,
     ) -> None:
-        if len(rows) == 0:
+        sizes = [len(rows)] if sizes is None else sizes
+        if min(sizes) == 0:
             raise DataError("Training needs steps, but the training part has none: give it at least one series.")
-        starts = rows.inputs.starts
         self._inputs, self._length, self._sampling = rows.inputs, length, sampling
-        self._starts = torch.zeros(1, dtype=torch.int64) if starts is None else starts.cpu()
         self._targets = Targets.of(rows.y, rows.weight, family=family)
-        self._events = events(rows.y, family=family).cpu().nonzero().squeeze(1)
-        sizes = torch.diff(self._starts, append=torch.tensor([len(rows)]))
-        n_all = int((sizes + length - 1).div(length, rounding_mode="floor").sum())
         self._batch = min(batch_size, n_windows)
         self.n_steps = n_windows // self._batch
-        self._n_cuts = -(-n_windows // n_all)
         self.batch_size = self._batch * length
+        self._n_windows = n_windows
+        folds = _folds(rows, sizes, family=family)
+        self._folds = [fold for fold in folds for _ in range(len(seeds) // len(folds))]
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._epochs: list[_Epoch] = []
 
     def keep(self, networks: Sequence[int]) -> None:
         """Go on with these networks only, in this order, each with its own windows."""
         self._generators = [self._generators[i] for i in networks]
+        self._folds = [self._folds[i] for i in networks]
 
     def rows(self, network: int, step: int) -> Int[Tensor, " batch"]:
         """The steps at which the windows begin that a network saw at a step of the present epoch."""
@@ -87,24 +137,16 @@ class WindowBatches:
 
     def epoch(self) -> Iterator[Batch]:
         """Draw windows anew and yield the batches."""
-        self._epochs = [self._drawn(generator) for generator in self._generators]
+        self._epochs = [self._drawn(*own) for own in zip(self._folds, self._generators, strict=True)]
         for step in range(self.n_steps):
             yield self._gathered(step)
 
-    def _drawn(self, generator: torch.Generator) -> _Epoch:
-        cuts = [self._cut(generator) for _ in range(self._n_cuts)]
+    def _drawn(self, fold: _Fold, generator: torch.Generator) -> _Epoch:
+        n_cuts = -(-self._n_windows // fold.n_windows(self._length))
+        cuts = [fold.cut(self._length, generator) for _ in range(n_cuts)]
         first, size, begin, end, has_event = (torch.cat(parts) for parts in zip(*cuts, strict=True))
         drawn = self._sampling.draw(has_event, n_steps=self.n_steps, batch=self._batch, generator=generator)
         return _Epoch(Windows(first, size, self._length), begin, end, drawn.windows, drawn.weight)
-
-    def _cut(self, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """First step and size of the window of each cell, begin and end of the cell, and whether it holds an event."""
-        n_rows = len(self._inputs)
-        windows, begin = cells(self._starts, n_steps=n_rows, length=self._length, generator=generator)
-        has_event = torch.zeros(len(begin), dtype=torch.bool)
-        has_event[torch.bucketize(self._events, begin, right=True) - 1] = True
-        end = torch.cat([begin[1:], begin.new_tensor([n_rows])])
-        return windows.first, windows.size, begin, end, has_event
 
     def _gathered(self, step: int) -> Batch:
         own = [self._of_network(epoch, step) for epoch in self._epochs]
@@ -147,7 +189,13 @@ def events(y: Tensor, *, family: Family) -> Bool[Tensor, " n_rows"]:
 
 
 def window_batches(
-    rows: Rows, config: Mapping[str, Any], *, family: Family, length: int, seeds: Sequence[int]
+    rows: Rows,
+    config: Mapping[str, Any],
+    *,
+    family: Family,
+    length: int,
+    seeds: Sequence[int],
+    sizes: Sequence[int] | None = None,
 ) -> WindowBatches:
     """The batches that a train config of a sequence network asks for.
 
@@ -157,9 +205,11 @@ def window_batches(
         family: How the task reads outputs.
         length: Steps of a window.
         seeds: One per network.
+        sizes: Steps of each fold, where networks learn from different ones.
     """
     return WindowBatches(
         rows,
+        sizes=sizes,
         sampling=SAMPLINGS.make(config["sampling"]),
         family=family,
         length=length,

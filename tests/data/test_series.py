@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from automl_nn.data.panel import Panel
-from automl_nn.data.series import SeriesColumns, Steps, refuse_empty_channels, split_series, split_times
+from automl_nn.data.series import SeriesColumns, Steps, refuse_empty_channels
+from automl_nn.data.series_split import split_series, split_times
 from automl_nn.errors import DataError, SplitError
 
 BY = SeriesColumns("s", "t")
@@ -92,14 +93,30 @@ def test_arrays_and_lists_give_the_same_panel():
     assert np.array_equal(Panel.of(X[:, 0]).values[:, 0], X[:, 0].ravel())
 
 
+def test_series_with_time_first_are_told_where_only_that_is_possible():
+    turned = [np.arange(2.0 * length).reshape(length, 2) for length in (4, 9, 2)]
+    plain = [series.T for series in turned]
+    panel = Panel.of(turned)
+    assert panel.steps_first
+    assert np.array_equal(panel.values, Panel.of(plain).values)
+    assert np.array_equal(Panel.of(turned[2:], layout=panel.layout).values, turned[2])
+    assert np.array_equal(Panel.of(plain[:1], layout=panel.layout).values, turned[0])
+    labelled = np.stack([series[:2] for series in turned[:2]] * 2).repeat(3, axis=1)
+    assert Panel.of(labelled, sizes=[6] * 4).sizes.tolist() == [6] * 4
+    assert Panel.of(labelled).sizes.tolist() == [2] * 4
+
+
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
         ([np.zeros((1, 3))], [np.zeros(4)], "Series 0 has 3 steps but 4 labels"),
         ([np.zeros((1, 3))], [], "There are labels of 0 series, but 1 series"),
-        ([np.zeros((1, 3)), np.zeros((2, 3))], None, r"Series 1 has shape \(2, 3\), but series 0 has \(1, 3\)"),
-        (np.zeros((0, 1, 3)), None, "give at least one, with a channel and a step"),
+        ([np.zeros((1, 3)), np.zeros((2, 4))], None, r"Series 1 has shape \(2, 4\), but series 0 has \(1, 3\)"),
+        ([np.zeros((1, 3)), np.zeros((1, 0))], None, r"at least one step"),
+        ([np.array([["a", "b"]])], None, "series in arrays are numbers: give texts as categories"),
+        (np.zeros((0, 1, 3)), None, "Series come as an array"),
         ({"a": 1}, None, "Series come as an array"),
+        (np.zeros((4, 3)), np.zeros(4), "put a single recording and its labels into lists"),
     ],
 )
 def test_panels_that_do_not_fit_are_refused(X, y, message):

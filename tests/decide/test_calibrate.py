@@ -121,3 +121,11 @@ def test_isotonic_regression_equals_scikit_learns_but_for_one_row_of_the_prior()
 def test_a_calibration_that_was_stored_before_there_were_other_maps_is_read():
     old = {"slope": [2.0], "intercept": [1.0], "kind": ["platt"]}
     assert Calibration.from_json(old).apply([[3.0]]).tolist() == [[7.0]]
+
+
+def test_classes_without_an_error_are_not_made_certain():
+    y = np.arange(300) % 3
+    output = 4.0 * np.eye(3)[y]
+    slope = fit_calibration(output, y[:, None], family="classes").slope[0]
+    doubt = 1 - softmax(slope * output, axis=1).max(axis=1).mean()
+    assert 0.2 / len(y) < doubt < 5 / len(y)

@@ -6,6 +6,7 @@ import torch
 
 from automl_nn.model.backbones.base import plain_parts
 from automl_nn.model.backbones.minirocket import N_KERNELS, MiniRocket, Plan
+from automl_nn.model.stack import select
 
 LENGTH = 40
 
@@ -37,7 +38,7 @@ def convolved(series, taps, dilation):
 
 def test_features_are_those_of_a_plain_loop_over_kernels(windows):
     rocket = fitted(windows)
-    found = rocket.shares(flat(windows)[0], 0).numpy()
+    found = rocket.shares(torch.from_numpy(windows), 0).numpy()
     column = 0
     for j, (dilation, n_biases) in enumerate(zip(rocket.plan.dilations, rocket.plan.n_biases, strict=True)):
         for number in range(n_biases):
@@ -69,7 +70,7 @@ def test_each_convolution_sums_some_channels(windows):
 
 
 def test_thresholds_lie_among_the_values_of_training_windows(windows):
-    shares = fitted(windows).shares(flat(windows)[0], 0)
+    shares = fitted(windows).shares(torch.from_numpy(windows), 0)
     assert 0.4 < float(shares.mean()) < 0.6
 
 
@@ -100,3 +101,20 @@ def test_windows_of_any_length_are_taken(length):
 
 def test_rows_may_be_none_where_a_stored_network_is_made(windows):
     assert fitted(windows[:0]).basis.abs().sum() == 0
+
+
+def test_what_is_remembered_is_what_would_be_computed_and_is_computed_once(windows, monkeypatch):
+    rocket, fresh = (fitted(windows, k=3, seeds=(3, 4, 5)) for _ in range(2))
+    with rocket.memory.open():
+        rocket(flat(windows))
+    torch.testing.assert_close(rocket(flat(windows)), fresh(flat(windows)))
+    chosen = select(rocket, [2, 0], k=3)
+    torch.testing.assert_close(chosen(flat(windows[::-1].copy())), fresh(flat(windows[::-1].copy()))[[2, 0]])
+    monkeypatch.setattr(MiniRocket, "shares", None)
+    assert len(chosen(flat(windows[2:4]))) == 2
+
+
+def test_a_network_that_predicts_keeps_nothing(windows):
+    rocket = fitted(windows)
+    rocket(flat(windows))
+    assert not rocket.memory._known

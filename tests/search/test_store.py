@@ -42,7 +42,7 @@ def done(score=0.5, **changed):
 
 
 def run_column(store, run_id, name):
-    return store._read(
+    return store.read(
         lambda connection: connection.scalar(select(getattr(RunTable, name)).where(RunTable.id == run_id))
     )
 

@@ -152,7 +152,7 @@ def test_the_migrations_make_the_tables_of_the_schema(store):
     def is_ours(name, kind, _parents):
         return kind != "table" or name.startswith("automl_")
 
-    assert store._read(differences) == []
+    assert store.read(differences) == []
 
 
 def test_opening_leaves_no_lock_behind(own_folder):
@@ -186,7 +186,7 @@ def test_reading_does_not_lock_others_out(own_folder):
             other.execute("BEGIN IMMEDIATE")
             return store.study_names()
 
-    assert store._read(read_while_another_writes) == ["study"]
+    assert store.read(read_while_another_writes) == ["study"]
 
 
 def test_the_password_is_never_shown():

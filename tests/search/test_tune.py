@@ -5,10 +5,11 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from automl_nn.errors import BudgetError
+from automl_nn.search.attempt import Attempt
 from automl_nn.search.events import EpochEnded, TrialEnded, TrialStarted
 from automl_nn.search.ledger import N_MODELS
 from automl_nn.search.plan import Budget, Clock
-from automl_nn.search.tune import MAX_FAILURES
+from automl_nn.search.tune import MAX_FAILURES, MAX_PUT_OFF
 from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 4, "model.backbone.d_block": 16, "model.backbone.n_blocks": 1}
@@ -108,6 +109,14 @@ def test_budgets_are_checked():
         Budget(0, None)
     with pytest.raises(BudgetError, match="timeout = nan"):
         Budget(None, float("nan"))
+
+
+def test_a_trial_without_time_for_two_epochs_is_given_back_if_there_is_another(monkeypatch):
+    monkeypatch.setattr(Attempt, "pace", lambda self, seconds, precision=None: 1e9)
+    study, _ = events_of(QUICK | {"train.patience": 1, "search.cohort": 1}, timeout=60.0)
+    assert study.leaderboard()["state"].value_counts().to_dict() == {"complete": 1, "free": MAX_PUT_OFF}
+    study.tune(n_trials=2)
+    assert study.leaderboard()["state"].value_counts().to_dict() == {"complete": 2, "free": MAX_PUT_OFF - 1}
 
 
 def test_a_clock_without_a_timeout_is_never_over():

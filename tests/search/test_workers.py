@@ -3,11 +3,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from automl_nn.search.plan import Budget
+from automl_nn.search.workers import _Helper
 from automl_nn.study import Study
 
 PROGRAM = """
@@ -53,3 +57,16 @@ def test_workers_end_with_their_parent_and_leave_a_study_to_go_on_with(sign, sea
     n_of_a_cohort = 8  # what a process that is killed cannot release; whoever goes on claims it again
     assert states.count("running") <= (n_of_a_cohort if sign == signal.SIGKILL else 0)
     assert "failed" not in states
+
+
+@pytest.mark.parametrize("timeout", [60.0, None])
+def test_nobody_waits_for_a_process_that_is_still_starting_when_the_time_is_over(monkeypatch, timeout):
+    process = SimpleNamespace(start=lambda: None, is_alive=lambda: True)
+    context = SimpleNamespace(Event=threading.Event, Process=lambda **_: process)
+    begun = time.time()
+    late, busy = (_Helper(context, (None, Budget(9, timeout), begun, None)) for _ in range(2))
+    busy._has_begun.set()
+    assert late.is_working
+    monkeypatch.setattr(time, "time", lambda: begun + 61.0)
+    assert busy.is_working
+    assert late.is_working is (timeout is None)

@@ -3,7 +3,7 @@ import pytest
 
 from automl_nn.task.metrics import metric_names
 from automl_nn.task.resampled import is_fast, resampled_scores
-from automl_nn.task.tasks import Binary, Multiclass, Multilabel, Regression, SoftLabels
+from automl_nn.task.tasks import Binary, Embedding, Multiclass, Multilabel, Regression, SoftLabels
 
 RNG = np.random.default_rng(0)
 N = 80
@@ -68,3 +68,17 @@ def test_a_resample_without_positives_has_no_ranking():
     scores = resampled_scores(task, np.array([[0.0], [1.0]]), np.array([[0.0], [1.0]]), counts)
     assert scores[0] == 1.0
     assert np.isnan(scores[1])
+
+
+def test_resamples_of_embeddings_draw_queries_and_leave_what_is_found_as_it_is():
+    y = RNG.integers(0, 5, size=(N, 1)).astype(np.float32)
+    y[0] = 9.0  # alone in its class, so that nothing could be found for it
+    output, counts = RNG.normal(size=(N, 4)), RNG.integers(0, 3, size=(N, 4)).astype(np.float32)
+    for metric in metric_names("embedding"):
+        task = Embedding(("y",), metric, tuple(range(10)), d_embedding=4)
+        assert is_fast(task)
+        whole = resampled_scores(task, y, output, np.ones((N, 1), dtype=np.float32))
+        np.testing.assert_allclose(whole, [task.score(y, output)], rtol=1e-5)
+        scores = resampled_scores(task, y, output, counts)
+        counts[0] += 5
+        np.testing.assert_allclose(resampled_scores(task, y, output, counts), scores, rtol=1e-6)

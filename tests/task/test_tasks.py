@@ -35,8 +35,9 @@ def test_the_kind_is_told_from_the_values(task, kind):
     assert task.kind == kind
 
 
-def test_every_kind_has_a_class():
-    assert set(FRAMES) == set(TASKS)
+def test_every_kind_has_a_class_and_embeddings_must_be_asked_for():
+    assert {*FRAMES, "embedding"} == set(TASKS)
+    assert make_task(FRAMES["multiclass"], kind="embedding").metric == "mean_average_precision"
 
 
 def test_a_task_survives_json(task):
@@ -105,6 +106,17 @@ def test_regression_scores_are_in_the_unit_of_the_target():
     task = make_task(frame)
     output = RNG.normal(size=(N, 1))
     expected = skm.root_mean_squared_error(frame["u"], task.prediction(output)[:, 0])
+    assert -task.score(task.encode(frame), output) == pytest.approx(expected, rel=1e-5)
+
+
+def test_several_targets_count_alike_whatever_their_units():
+    frame = pd.DataFrame({"metres": RNG.normal(size=N), "dollars": 1e6 * RNG.normal(size=N)})
+    task = make_task(frame)
+    output = RNG.normal(size=(N, 2))
+    prediction = task.prediction(output)
+    errors = [skm.root_mean_squared_error(frame[name], prediction[:, j]) for j, name in enumerate(frame)]
+    expected = np.mean(errors / frame.std(ddof=0).to_numpy())
+    assert task.metric == "neg_average_relative_rmse"
     assert -task.score(task.encode(frame), output) == pytest.approx(expected, rel=1e-5)
 
 

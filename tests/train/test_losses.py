@@ -11,6 +11,7 @@ from automl_nn.train.losses import CLASS_LOSSES, LABEL_LOSSES, MAX_WEIGHT, VALUE
 from automl_nn.train.stack_loss import StackLoss, Targets
 
 KNOBS = {"tau": 0.7, "gamma": 1.5, "label_smoothing": 0.1, "delta": 0.8}
+KNOBS |= {"gamma_positive": 0.5, "gamma_negative": 2.5, "margin": 0.05}
 TABLES = {"labels": LABEL_LOSSES, "classes": CLASS_LOSSES, "values": VALUE_LOSSES}
 D_OUT = {"labels": 2, "classes": 3, "values": 2}
 CASES = [pytest.param(family, name, id=f"{family}-{name}") for family, table in TABLES.items() for name in table]
@@ -140,7 +141,7 @@ def test_the_corrected_minimum_is_the_truth(family, name, gamma):
         truth = torch.tensor([0.05, 0.25, 0.7], dtype=torch.float64)
         y, weight = torch.arange(3, dtype=torch.float64)[:, None], truth[:, None]
     targets = Targets.of(y, weight.squeeze(1), family=family)
-    changes = {"gamma": gamma} if name == "focal" else {"label_smoothing": 0.0} if name == "cross_entropy" else {}
+    changes = {"focal": {"gamma": gamma}, "asymmetric": {"gamma_negative": gamma}}.get(name, {"label_smoothing": 0.0})
     loss = make_loss(family, config_of(family, name, **changes), targets=targets)
     corrected = loss.correct(minimum(loss, targets, d_out=len(truth)))[0, 0]
     found = corrected.sigmoid() if family == "labels" else corrected.softmax(-1)
@@ -171,7 +172,7 @@ def test_extreme_outputs_have_a_finite_loss_and_gradient(family, name, dtype):
     assert loss.correct(output).isfinite().all()
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("name", LABEL_LOSSES)
 def test_without_knobs_labels_cost_torch_cross_entropy(name):
     output, y = draw("labels")
     targets = Targets(y)
@@ -238,3 +239,25 @@ def test_the_loss_starts_at_the_entropy_of_the_prior():
         output = (prior.logit() + loss.shift).unsqueeze(1).expand(1, len(y), 1)
         entropy = functional.binary_cross_entropy(prior, prior)
         torch.testing.assert_close(loss(output, targets)[0], entropy)
+
+
+def test_an_asymmetric_loss_of_one_strength_and_no_margin_is_the_focal_loss():
+    output, y = draw("labels")
+    targets = Targets(y)
+    focal = make_loss("labels", {"name": "focal", "gamma": 1.5, "tau": 0.7}, targets=targets)
+    knobs = {"gamma_positive": 1.5, "gamma_negative": 1.5, "margin": 0.0, "tau": 0.7}
+    asymmetric = make_loss("labels", {"name": "asymmetric", **knobs}, targets=targets)
+    torch.testing.assert_close(asymmetric(output, targets), focal(output, targets))
+    torch.testing.assert_close(asymmetric.correct(3 * output), focal.correct(3 * output))
+
+
+def test_a_negative_below_the_margin_costs_nothing_and_keeps_its_place_in_the_ranking():
+    y = torch.tensor([[0.0], [0.0], [0.0], [1.0]], dtype=torch.float64)
+    targets = Targets(y)
+    knobs = {"gamma_positive": 0.0, "gamma_negative": 2.0, "margin": 0.1, "tau": 0.0}
+    loss = StackLoss([{"name": "asymmetric", **knobs}], targets, family="labels", d_out=1)
+    output = torch.tensor([[[-6.0], [-4.0], [-2.3], [9.0]]], dtype=torch.float64, requires_grad=True)
+    loss(output, targets).sum().backward()
+    assert output.grad is not None
+    assert output.grad[0, :3].abs().max() == 0
+    assert bool((loss.correct(output)[0, :, 0].diff() > 0).all())

@@ -1,11 +1,16 @@
 """Backbones: the hidden layers of a network, one file each."""
 
 from automl_nn.model.backbones import (
+    cnn,
+    convnext,
     ft_transformer,
+    fusion,
     inception,
     lstm,
+    map_unet,
     minirocket,
     mlp,
+    pretrained,
     realmlp,
     resnet,
     tabm,
@@ -43,7 +48,30 @@ WHOLE: Options[Backbone] = Options(
 )
 """Hidden layers that say one thing about a whole window; made as those of `SEQUENCES`."""
 
-ALL_BACKBONES: Options[Backbone] = Options("backbone", {**BACKBONES, **SEQUENCES, **WHOLE})
-"""All tables: a stored network is made from any."""
+IMAGES: Options[Backbone] = Options(
+    "backbone", {"cnn": cnn.OPTION, "convnext": convnext.OPTION, "pretrained": pretrained.OPTION}
+).search("cnn", "convnext")
+"""Hidden layers that say one thing about a whole image: made from their knobs, the `shape` of images and `parts`."""
 
-__all__ = ["ALL_BACKBONES", "BACKBONES", "SEQUENCES", "WHOLE", "Backbone", "Drawn", "Fitted", "Parts"]
+MAPS: Options[Backbone] = Options("backbone", {"map_unet": map_unet.OPTION})
+"""Hidden layers that say one thing about each pixel of an image; made as those of `IMAGES`."""
+
+ALL_IMAGES: Options[Backbone] = Options("backbone", {**IMAGES, **MAPS, "blind": fusion.BLIND})
+"""Both tables of images, and what looks at none: a stored network of images is made from any."""
+
+ALL_BACKBONES: Options[Backbone] = Options("backbone", {**BACKBONES, **SEQUENCES, **WHOLE})
+"""All tables of rows and steps: a stored network is made from any."""
+
+__all__ = [
+    "ALL_BACKBONES",
+    "ALL_IMAGES",
+    "BACKBONES",
+    "IMAGES",
+    "MAPS",
+    "SEQUENCES",
+    "WHOLE",
+    "Backbone",
+    "Drawn",
+    "Fitted",
+    "Parts",
+]

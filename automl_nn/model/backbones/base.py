@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from automl_nn.model.backbones.memory import Memory
 from automl_nn.model.dropout import Dropout, none
 from automl_nn.model.normalizations import NoNorm
 from automl_nn.model.stack import Activations, Noise
@@ -59,6 +60,16 @@ class Fitted(nn.Module, ABC):
         """Learn from what the backbone reads of some training rows, perhaps of none, in place."""
 
 
+class Remembering(nn.Module, ABC):
+    """Abstract: a part of fixed features, which are computed once for each window of a training.
+
+    Args:
+        memory: Where they are kept.
+    """
+
+    memory: Memory
+
+
 @final
 @dataclass(frozen=True)
 class Parts:
@@ -70,6 +81,7 @@ class Parts:
         normalization: Makes a normalization of a given width.
         activation: The networks' activations.
         dropout: The networks' dropout.
+        architecture: Describes the layers of a stored network that began with pretrained weights; None for others.
     """
 
     k: int
@@ -77,6 +89,7 @@ class Parts:
     normalization: Callable[[int], nn.Module]
     activation: Activations
     dropout: Dropout
+    architecture: str | None = None
 
 
 def plain_parts(*, k: int, d_in: int) -> Parts:

@@ -91,7 +91,7 @@ class _Block(nn.Module):
 
     def _maxima(self, x: Float[Tensor, "k rows d"]) -> Float[Tensor, "k rows d"]:
         """The largest of each step and its neighbours."""
-        windows = x.view(-1, self._length, x.shape[2]).transpose(1, 2)
+        windows = x.reshape(-1, self._length, x.shape[2]).transpose(1, 2)
         return functional.max_pool1d(windows, 3, stride=1, padding=1).transpose(1, 2).reshape(x.shape)
 
 
@@ -122,7 +122,7 @@ class LongConvolution(nn.Module):
 
     def forward(self, x: Float[Tensor, "k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
         k, _, d_in = x.shape
-        windows = x.view(k, -1, self._length, d_in).transpose(2, 3)
+        windows = x.reshape(k, -1, self._length, d_in).transpose(2, 3)
         weights = self.dense.weight.view(k, self._n_taps, d_in, -1).permute(0, 3, 2, 1)
         own = zip(windows, weights, self.dense.bias, strict=True)
         seen = [functional.conv1d(one, weight, bias, padding="same") for one, weight, bias in own]

@@ -50,7 +50,7 @@ class LSTM(Backbone):
         self.dropout = parts.dropout
 
     def forward(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
-        windows = x.view(len(x), -1, self.length, x.shape[2])
+        windows = x.reshape(len(x), -1, self.length, x.shape[2])
         for layer in self.layers:
             windows = _dropped(self.dropout, layer(windows))
         return windows.flatten(1, 2)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from itertools import combinations, pairwise
 from typing import final
 
@@ -11,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from automl_nn.model.backbones.base import Backbone, Fitted, Parts
+from automl_nn.model.backbones.base import Backbone, Fitted, Parts, Remembering
+from automl_nn.model.backbones.memory import Memory
 from automl_nn.model.backbones.sequence import LENGTH
 from automl_nn.space.options import Option
 from automl_nn.space.ranges import Held, Integer
@@ -22,6 +24,9 @@ N_TAPS, N_KERNELS = 9, 84
 MAX_DILATIONS = 32
 """Most dilations of a kernel."""
 
+N_IN_CACHE = 2**19
+"""Values of convolutions that are looked at together; with 60 times as many it takes 19 times as long."""
+
 MAX_CHANNELS = 9
 """Most channels that a convolution sums."""
 
@@ -30,6 +35,10 @@ GOLDEN = (5**0.5 + 1) / 2
 
 MIN_DEVIATION = 1e-2
 """Least deviation that a feature, a share of steps, is divided by."""
+
+
+MIN_LENGTH = 1e-4
+"""Directions that are shorter, as a share of the longest, are rounding."""
 
 
 def kernels() -> Float[Tensor, "n_taps n_kernels"]:
@@ -86,15 +95,15 @@ class Plan:
 
 
 @final
-class MiniRocket(Fitted, Backbone):
+class MiniRocket(Fitted, Remembering, Backbone):
     """The shares of steps at which fixed convolutions exceed thresholds, for a linear head.
 
     Convolutions sum random channels at a dilation; every second one sees only steps that its taps do not reach over
     the window's ends. Thresholds are quantiles of the convolution of a training window, drawn anew for each of them.
     Nothing of it is trained: the features are centred and scaled as training windows say, and projected onto the
     directions in which those windows differ most, the first ones longest, so that a head that is stopped early is a
-    shrunken one. Dropout leaves features out; there is no activation. What leaves the network is the same at each step
-    of a window.
+    shrunken one; so each window is looked at once in a training. Dropout leaves directions out; there is no activation.
+    What leaves the network is the same at each step of a window.
 
     Args:
         d_in: Width of the input.
@@ -116,30 +125,39 @@ class MiniRocket(Fitted, Backbone):
         torch.Size([1, 80, 4])
     """
 
-    weights: Tensor
     channels: Tensor
     biases: Tensor
     mean: Tensor
     deviation: Tensor
     basis: Tensor
+    number: Tensor
 
     def __init__(self, *, d_in: int, length: int, n_features: int, d_block: int, parts: Parts) -> None:
         super().__init__(d_out=d_block, length=length)
         self.plan, k = Plan.of(length=length, n_features=n_features), parts.k
         d = self.plan.n_features
-        self.register_buffer("weights", kernels(), persistent=False)
         self.register_buffer("channels", torch.ones(k, len(self.plan.dilations), d_in, N_KERNELS))
         self.register_buffer("biases", torch.zeros(k, d))
         self.register_buffer("mean", torch.zeros(k, d))
         self.register_buffer("deviation", torch.ones(k, d))
         self.dropout = parts.dropout
         self.register_buffer("basis", torch.zeros(k, d, d_block))
+        self.register_buffer("number", torch.zeros(k, dtype=torch.int64))
+        self.memory = Memory()
 
     def forward(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
-        shares = torch.stack([self.shares(x[i if len(x) > 1 else 0], i) for i in range(len(self.biases))])
-        features = (shares - self.mean.unsqueeze(1)) / self.deviation.unsqueeze(1)
-        scores: Tensor = self.dropout(features) @ self.basis
+        found = torch.stack([self._found(x[i if len(x) > 1 else 0], i) for i in range(len(self.biases))])
+        scores: Tensor = self.dropout(found)
         return scores.repeat_interleave(self.length, dim=1)
+
+    def _found(self, x: Float[Tensor, "rows d_in"], i: int) -> Float[Tensor, "n_windows d_out"]:
+        windows = x.view(-1, self.length, x.shape[1])
+        return self.memory.of(windows, network=int(self.number[i]), compute=lambda some: self._scores(some, i))
+
+    @torch.no_grad()
+    def _scores(self, windows: Float[Tensor, "n_windows length d_in"], i: int) -> Float[Tensor, "n_windows d_out"]:
+        """Where windows lie along the directions of network `i`."""
+        return ((self.shares(windows, i) - self.mean[i]) / self.deviation[i]) @ self.basis[i]
 
     @torch.no_grad()
     def fit(self, x: Float[Tensor, "#k rows d_in"], *, generators: list[torch.Generator]) -> None:
@@ -158,16 +176,30 @@ class MiniRocket(Fitted, Backbone):
                 values = seen.sort(dim=1).values
                 place = (at.view(n_biases, N_KERNELS) * (self.length - 1)).long()
                 self.biases[i, columns] = values.gather(1, place.T).T.flatten()
-            shares = self.shares(own, i)
+            shares = self.shares(windows, i)
             self.mean[i] = shares.mean(0)
             self.deviation[i] = shares.std(0, correction=0).clamp_min(MIN_DEVIATION)
             self.basis[i] = _directions((shares - self.mean[i]) / self.deviation[i], self.d_out)
+            self.number[i] = self._digest(i)
+
+    def _digest(self, i: int) -> int:
+        """A number that tells network `i` from others."""
+        digest = blake2b(digest_size=7)
+        for part in (self.channels[i], self.biases[i], self.basis[i]):
+            digest.update(part.cpu().numpy().tobytes())
+        return int.from_bytes(digest.digest(), "little")
 
     @torch.no_grad()
-    def shares(self, x: Float[Tensor, "rows d_in"], i: int) -> Float[Tensor, "n_windows n_features"]:
+    def shares(self, windows: Float[Tensor, "n_windows length d_in"], i: int) -> Float[Tensor, "n_windows n_features"]:
         """The share of the steps of each window at which each convolution of network `i` exceeds its threshold."""
-        windows = x.view(-1, self.length, x.shape[1])
-        found = x.new_empty(len(windows), self.plan.n_features)
+        found = windows.new_empty(len(windows), self.plan.n_features)
+        n_at_once = max(1, N_IN_CACHE // (self.length * N_KERNELS))
+        for some, own in zip(torch.split(windows, n_at_once), torch.split(found, n_at_once), strict=True):
+            self._fill(own, some, i)
+        return found
+
+    def _fill(self, found: Tensor, windows: Float[Tensor, "n_windows length d_in"], i: int) -> None:
+        """The shares of a few windows, whose convolutions stay in the processor's cache."""
         for j, columns in enumerate(self._columns()):
             z = self._convolved(windows, i, j)
             of_dilation = found[:, columns].view(len(windows), -1, N_KERNELS)
@@ -176,11 +208,10 @@ class MiniRocket(Fitted, Backbone):
             for first in (0, 1):  # every second kernel sees the padding, by turns
                 every = slice((first + j) % 2, None, 2)
                 padded = first == 0 or 2 * reach >= self.length
-                seen = z[:, :, every] if padded else z[:, reach : self.length - reach, every]
-                for number, bias in enumerate(biases[:, every]):
-                    exceeds = torch.gt(seen, bias, out=torch.empty_like(seen))  # four times as fast as a cast
-                    of_dilation[:, number, every] = exceeds.mean(1)
-        return found
+                seen = (z[:, :, every] if padded else z[:, reach : self.length - reach, every]).contiguous()
+                exceeds = torch.empty_like(seen)  # as floats: four times as fast as a cast
+                for number, bias in enumerate(biases[:, every].contiguous()):
+                    of_dilation[:, number, every] = torch.gt(seen, bias, out=exceeds).mean(1)
 
     def _columns(self) -> list[slice]:
         """The features of each dilation: the first thresholds of all kernels, then the second ones, ..."""
@@ -194,7 +225,7 @@ class MiniRocket(Fitted, Backbone):
         reach = N_TAPS // 2 * dilation
         longer = functional.pad(windows, (0, 0, reach, reach))
         taps = [longer[:, tap * dilation : tap * dilation + self.length] for tap in range(N_TAPS)]
-        weights = self.weights.unsqueeze(1) * self.channels[i, j]
+        weights = kernels().to(windows).unsqueeze(1) * self.channels[i, j]
         return torch.cat(taps, dim=-1) @ weights.flatten(0, 1)
 
     def _draw_channels(self, i: int, generator: torch.Generator) -> None:
@@ -208,8 +239,11 @@ class MiniRocket(Fitted, Backbone):
 
 def _directions(features: Float[Tensor, "n_windows d"], n: int) -> Float[Tensor, "d n"]:
     """The directions in which windows differ most, so long that windows deviate by 1 along the first; zeros beyond."""
-    directions = torch.linalg.svd(features, full_matrices=False)
-    kept = directions.Vh[:n] / (directions.S[0] / len(features) ** 0.5).clamp_min(MIN_DEVIATION)
+    found = torch.linalg.eigh((features @ features.T).double())  # of windows, which are fewer than features
+    largest, windows = found.eigenvalues.flip(0)[:n], found.eigenvectors.flip(1)[:, :n]
+    length = largest.clamp_min(0).sqrt().to(features)
+    directions = (windows.T.to(features) @ features) / length.clamp_min(MIN_LENGTH * length[0]).unsqueeze(1)
+    kept = directions / (length[0] / len(features) ** 0.5).clamp_min(MIN_DEVIATION)
     return functional.pad(kept, (0, 0, 0, n - len(kept))).T
 
 

@@ -99,6 +99,10 @@ class NTKLinear(nn.Module):
     def forward(self, x: Float[Tensor, "k batch d_in"]) -> Float[Tensor, "k batch d_out"]:
         return dense(x, self.matrix, self.bias, rounds=self.rounds and self.training)
 
+    def product(self, x: Float[Tensor, "batch d_in"], i: int) -> Float[Tensor, "batch d_out"]:
+        """What the weights of network `i` make of its input, without a bias."""
+        return self.factor * (x @ self.weight[i])
+
 
 @final
 class Parametric(nn.Module):

@@ -10,7 +10,7 @@ from automl_nn.model.stack import Linear
 from automl_nn.space.options import Space
 from automl_nn.space.ranges import Choice, Integer
 
-MAX_LENGTH = 1024
+MAX_LENGTH = 4096
 """Steps of the longest window."""
 
 LENGTH: Space = {"length": Choice((64, 128, 256), default=128, also=Integer(8, MAX_LENGTH, default=128))}
@@ -52,7 +52,7 @@ class Convolution(nn.Module):
 
     def forward(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
         k, n_rows, d_in = x.shape
-        windows = x.view(k, -1, self._length, d_in)
+        windows = x.reshape(k, -1, self._length, d_in)
         shifted = torch.cat([_shifted(windows, by) for by in self._reach], dim=-1)
         output: Tensor = self.dense(shifted.view(k, n_rows, -1))
         return output
@@ -65,7 +65,7 @@ def pooled(x: Float[Tensor, "k rows d"], *, length: int) -> Float[Tensor, "k row
         >>> pooled(torch.tensor([[[1.0], [3.0]]]), length=2).tolist()
         [[[2.0, 3.0], [2.0, 3.0]]]
     """
-    windows = x.view(len(x), -1, length, x.shape[2])
+    windows = x.reshape(len(x), -1, length, x.shape[2])
     seen = torch.cat([windows.mean(2), windows.amax(2)], dim=-1)
     return seen.repeat_interleave(length, dim=1)
 

@@ -64,7 +64,7 @@ class UNet(Backbone):
         for layer in self.down[:-1]:
             x = layer(x)
             seen.append(x)
-            x = x.view(len(x), -1, 2, x.shape[2]).amax(2)
+            x = x.reshape(len(x), -1, 2, x.shape[2]).amax(2)
         x = self.down[-1](x)
         for layer in self.up:
             x = layer(torch.cat([x.repeat_interleave(2, dim=1), seen.pop()], dim=-1))

@@ -3,18 +3,22 @@
 from alembic import context
 
 from automl_nn.search.schema import Base
+from automl_nn.search.views import drop_views, make_views
 
 
 def run() -> None:
-    """Apply the steps that are missing, in one transaction."""
+    """Apply the steps that are missing and make the views anew, in one transaction."""
+    connection = context.config.attributes["connection"]
     context.configure(
-        connection=context.config.attributes["connection"],
+        connection=connection,
         target_metadata=Base.metadata,
         version_table="automl_version",
         transactional_ddl=True,
     )
     with context.begin_transaction():
+        drop_views(connection)
         context.run_migrations()
+        make_views(connection)
 
 
 if __name__ == "env_py":  # the name under which Alembic loads this file

@@ -1,0 +1,143 @@
+"""How series are parted into those that train and those that choose: whole, in folds, or each of them by time."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from automl_nn.data.series import ENOUGH_STEPS, Integers, Steps
+from automl_nn.data.split import Split, grouped_folds, grouped_split, time_split
+from automl_nn.errors import SplitError
+
+
+def split_series(
+    steps: Steps,
+    labels: npt.NDArray[Any] | None,
+    *,
+    val_share: float,
+    seed: int,
+    min_positives: int,
+    n_folds: int = 1,
+    groups: npt.ArrayLike | None = None,
+) -> Split:
+    """Part steps so that each series is on one side.
+
+    Of several classes, one that lies in a single series cannot be on both sides: that series trains, and is never asked
+    for a choice.
+
+    Args:
+        steps: The series.
+        labels: What each side must hold, one row a step; None if nothing.
+        val_share: Share of the steps that choose, where they are parted once.
+        seed: Equal seeds give equal parts.
+        min_positives: Steps of each class that a side must hold; of folds, all together hold what there is.
+        n_folds: Parts of a cross-validation; 1 for a single split.
+        groups: What must stay together, one value a step; each series for itself unless given.
+
+    Raises:
+        SplitError: There are too few series, or too few that hold a class.
+
+    Example:
+        >>> from automl_nn.data.series import SeriesColumns
+        >>> steps = Steps.of(pd.DataFrame({"s": [0, 0, 1, 1, 2, 2]}), SeriesColumns("s"))
+        >>> len(split_series(steps, None, val_share=0.3, seed=0, min_positives=1).val)
+        2
+    """
+    numbers = steps.numbers if groups is None else pd.factorize(np.asarray(groups), use_na_sentinel=False)[0]
+    if int(numbers.max(initial=0)) < 1:
+        raise SplitError("A single series cannot be parted by series: part it by time, or give more series.")
+    kept = _thinned(steps, labels)
+    alone = _alone(numbers[kept], None if labels is None else labels[kept])
+    kept = kept[~np.isin(numbers[kept], alone)]
+    found = None if labels is None else labels[kept]
+    if n_folds == 1:
+        split = grouped_split(numbers[kept], labels=found, val_share=val_share, seed=seed, min_positives=min_positives)
+        return _of_all(numbers, kept[split.val])
+    _refuse_lonely(numbers[kept], found)
+    least = min_positives if min_positives > 1 else 0
+    folds = grouped_folds(numbers[kept], labels=found, n_folds=n_folds, seed=seed, min_positives=least)
+    return Split.crossed(tuple(_of_all(numbers, kept[fold.val]) for fold in folds))
+
+
+def _of_all(numbers: npt.NDArray[Any], val: Integers) -> Split:
+    """The groups of these steps on one side, all others on the other one."""
+    in_val = np.zeros(int(numbers.max()) + 1, dtype=bool)
+    in_val[numbers[val]] = True
+    return Split(np.flatnonzero(~in_val[numbers]), np.flatnonzero(in_val[numbers]))
+
+
+def _alone(numbers: npt.NDArray[Any], labels: npt.NDArray[Any] | None) -> Integers:
+    """Groups that are the only ones to hold a class; none where that would leave no two groups or classes."""
+    none = np.zeros(0, dtype=np.int64)
+    if labels is None or labels.ndim > 1:
+        return none
+    held = _groups_of_classes(numbers, labels)
+    rare = {int(groups[0]) for groups in held if len(groups) == 1}
+    others = sum(bool(set(groups.tolist()) - rare) for groups in held)
+    is_possible = len(np.unique(numbers)) - len(rare) >= 2 and others >= 2 and len(held) > 2
+    return np.array(sorted(rare), dtype=np.int64) if is_possible else none
+
+
+def _groups_of_classes(numbers: npt.NDArray[Any], labels: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """The groups that hold each class."""
+    known = np.isfinite(labels)
+    return [np.unique(numbers[known][labels[known] == name]) for name in np.unique(labels[known])]
+
+
+def _refuse_lonely(numbers: npt.NDArray[Any], labels: npt.NDArray[Any] | None) -> None:
+    """Refuse folds of which one would have to do without a class or a label that there is."""
+    for column in [] if labels is None else labels.reshape(len(labels), -1).T:
+        for groups in _groups_of_classes(numbers, column):
+            if len(groups) < 2:
+                raise SplitError(
+                    "A class lies in 1 series only, so that no fold could both train on it and choose by it: add "
+                    "series that hold it, or part by time."
+                )
+
+
+def _thinned(steps: Steps, labels: npt.NDArray[Any] | None) -> Integers:
+    """Steps that tell how long series are and what they hold: all with a rare label, and some of the others."""
+    stride = -(-steps.n_steps // ENOUGH_STEPS)
+    if stride == 1:
+        return np.arange(steps.n_steps)
+    kept = steps.places % stride == 0
+    if labels is not None:
+        columns = labels.reshape(len(kept), -1)
+        known = np.isfinite(columns).any(axis=1)
+        few = np.count_nonzero(known) <= ENOUGH_STEPS
+        kept |= known if few else known & (columns != _common(columns[kept])).any(axis=1)
+    return np.flatnonzero(kept)
+
+
+def _common(columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The most common value of each column."""
+    modes = pd.DataFrame(columns).mode()
+    return np.asarray(modes.iloc[0].to_numpy()) if len(modes) else np.full(columns.shape[1], np.nan)
+
+
+def split_times(
+    steps: Steps, labels: npt.NDArray[Any] | None, *, val_share: float, gap: int, min_positives: int
+) -> Split:
+    """Part each series so that its last steps choose and none that trains is within `gap` steps before them.
+
+    Raises:
+        SplitError: The series are too short for the gap, or a part lacks a class.
+
+    Example:
+        >>> from automl_nn.data.series import SeriesColumns
+        >>> steps = Steps.of(pd.DataFrame({"s": [0] * 10}), SeriesColumns("s"))
+        >>> split = split_times(steps, None, val_share=0.3, gap=2, min_positives=1)
+        >>> split.train.tolist(), split.val.tolist()
+        ([0, 1, 2, 3, 4], [7, 8, 9])
+    """
+    to_end = np.repeat(steps.sizes, steps.sizes) - steps.places
+    reach = np.repeat(np.round(steps.sizes * val_share).astype(np.int64), steps.sizes)
+    moment = np.where(to_end <= reach, gap + 1, np.where(to_end <= reach + gap, 1, 0))
+    return time_split(
+        moment,
+        val_share=max(float((moment == gap + 1).mean()), 1 / len(moment)),
+        gap=gap + 1,
+        labels=labels,
+        min_positives=min_positives,
+    )

@@ -1,0 +1,189 @@
+"""What a model that knows no order is told of series: of a step its neighbours, of a whole series its course."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from automl_nn.data.series import SeriesColumns
+from automl_nn.errors import BudgetError
+from automl_nn.model.encoders import Inputs
+
+Reals = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+OFFSETS = (1, 2, 4)
+"""Distances of the neighbours whose values a step is told."""
+
+SPANS = (8, 32, 128)
+"""Steps over which means and deviations are told; powers of two."""
+
+EXTREMES_SPAN = 32
+"""Steps over which the least and the largest value are told."""
+
+N_SEGMENTS = 16
+"""Parts of a series whose means tell its course."""
+
+STEPS_AT_ONCE = 1 << 17
+"""Steps that are looked at together; stretches are not cut."""
+
+
+class Scores(Protocol):
+    """A model that gives outputs for rows that stand alone."""
+
+    def output(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Outputs `(n_rows, d_out)`."""
+
+
+@final
+@dataclass(frozen=True)
+class View:
+    """How steps become rows that stand alone.
+
+    A step is told its neighbours' values, and means, deviations and extremes around it; beyond the ends of a series the
+    last value goes on. A whole series is told its statistics and the means of its parts.
+
+    Args:
+        per_step: Whether each step is a row; else each series is one.
+        causal: Whether a step is told nothing of later ones.
+
+    Example:
+        >>> x = torch.arange(12.0).unsqueeze(1)
+        >>> inputs = Inputs(x, torch.zeros(12, 0, dtype=torch.int64), starts=torch.tensor([0, 5]))
+        >>> View(per_step=True, causal=True).read(inputs).numbers[[0, 4, 5], :4].tolist()
+        [[0.0, 0.0, 0.0, 0.0], [4.0, 3.0, 2.0, 0.0], [5.0, 5.0, 5.0, 5.0]]
+        >>> View(per_step=False, causal=False).read(inputs).numbers[:, :3].tolist()
+        [[2.0, 0.0, 4.0], [8.0, 5.0, 11.0]]
+    """
+
+    per_step: bool
+    causal: bool
+
+    @staticmethod
+    def of(columns: SeriesColumns) -> "View":
+        """The view of a problem whose rows are steps."""
+        return View(per_step=columns.per_step, causal=columns.horizon > 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain JSON values."""
+        return asdict(self)
+
+    def width(self, d_dense: int) -> int:
+        """Numbers of a row."""
+        return d_dense * (len(self._offsets) + 1 + 2 * len(SPANS) + 2 if self.per_step else 7 + N_SEGMENTS)
+
+    @property
+    def _offsets(self) -> tuple[int, ...]:
+        back = tuple(-offset for offset in OFFSETS)
+        return back if self.causal else (*back, *OFFSETS)
+
+    def read(self, inputs: Inputs) -> Inputs:
+        """The rows: one for each step, or one for each series."""
+        x, starts = inputs.dense.numpy(), _starts(inputs)
+        if self.per_step:
+            return Inputs(torch.from_numpy(self._of_steps(x, starts)), inputs.codes)
+        lasts = np.append(starts[1:], len(x)) - 1
+        return Inputs(torch.from_numpy(_of_series(x, starts)), inputs.codes[torch.from_numpy(lasts)])
+
+    def pieces(self, inputs: Inputs) -> Iterator[tuple[slice, Inputs]]:
+        """Whole stretches, about `STEPS_AT_ONCE` steps at a time: which they are, and the inputs."""
+        starts = np.append(_starts(inputs), len(inputs))
+        first = 0
+        while first < len(starts) - 1:
+            last = max(first + 1, int(np.searchsorted(starts, starts[first] + STEPS_AT_ONCE, side="right")) - 1)
+            steps = slice(int(starts[first]), int(starts[last]))
+            yield steps, replace(inputs.at(steps), starts=torch.from_numpy(starts[first:last] - starts[first]))
+            first = last
+
+    def output(self, model: Scores, inputs: Inputs, *, seconds: float = np.inf) -> NDArray[np.float64]:
+        """A model's outputs for all steps `(n_steps, d_out)`; those of a series stand at each of its steps.
+
+        Args:
+            model: Fitted to rows of this view.
+            inputs: The steps.
+            seconds: How long it may take.
+
+        Raises:
+            BudgetError: It would take longer, as the first pieces tell.
+        """
+        found, begun = [], time.monotonic()
+        for steps, piece in self.pieces(inputs):
+            output = model.output(self.read(piece))
+            found.append(output if self.per_step else np.repeat(output, _sizes(piece), axis=0))
+            needed = (time.monotonic() - begun) * len(inputs) / steps.stop
+            if needed > seconds:
+                raise BudgetError(
+                    f"Its scores for {len(inputs):,} steps would take {needed:.2g} s, more than its {seconds:.2g} s: "
+                    "give the search more time."
+                )
+        return np.concatenate(found)
+
+    def _of_steps(self, x: Reals, starts: Integers) -> Reals:
+        sizes = np.diff(starts, append=len(x))
+        first, last = np.repeat(starts, sizes), np.repeat(starts + sizes - 1, sizes)
+        here = np.arange(len(x))
+        columns: list[NDArray[Any]] = [x, *(x[np.clip(here + offset, first, last)] for offset in self._offsets)]
+        sums, squares = (_running_sums(values) for values in (x.astype(np.float64), x.astype(np.float64) ** 2))
+        for span in SPANS:
+            end = here if self.causal else np.minimum(here + span // 2, last)
+            begin = np.maximum(end - span + 1, first)
+            n = (end - begin + 1)[:, None]
+            mean = (sums[end + 1] - sums[begin]) / n
+            variance = (squares[end + 1] - squares[begin]) / n - mean**2
+            columns += [mean, np.sqrt(np.maximum(variance, 0))]
+        end = here if self.causal else np.minimum(here + EXTREMES_SPAN // 2, last)
+        columns += [_trailing(np.minimum, x, first)[end], _trailing(np.maximum, x, first)[end]]
+        return np.hstack(columns, dtype=np.float32, casting="same_kind")
+
+
+def _starts(inputs: Inputs) -> Integers:
+    assert inputs.starts is not None
+    return np.asarray(inputs.starts.numpy())
+
+
+def _sizes(inputs: Inputs) -> Integers:
+    return np.diff(_starts(inputs), append=len(inputs))
+
+
+def _running_sums(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of all rows before each row, and of all of them."""
+    sums = np.zeros((len(x) + 1, x.shape[1]))
+    np.cumsum(x, axis=0, out=sums[1:])
+    return sums
+
+
+def _trailing(choose: Callable[[Reals, Reals], Reals], x: Reals, first: Integers) -> Reals:
+    """The least or the largest of the last `EXTREMES_SPAN` values of a series, by doubling."""
+    found, span, here = x, 1, np.arange(len(x))
+    while span < EXTREMES_SPAN:
+        found = choose(found, found[np.maximum(here - span, first)])
+        span *= 2
+    return found
+
+
+def _of_series(x: Reals, starts: Integers) -> Reals:
+    """Mean, extremes, ends, deviation and restlessness of each series, and the means of its parts."""
+    sizes = np.diff(starts, append=len(x))
+    sums, squares = (_running_sums(values) for values in (x.astype(np.float64), x.astype(np.float64) ** 2))
+    ends = starts + sizes
+    mean = (sums[ends] - sums[starts]) / sizes[:, None]
+    variance = (squares[ends] - squares[starts]) / sizes[:, None] - mean**2
+    moves = _running_sums(np.abs(np.diff(x.astype(np.float64), axis=0, append=x[-1:])))
+    columns = [
+        mean,
+        np.minimum.reduceat(x, starts, axis=0),
+        np.maximum.reduceat(x, starts, axis=0),
+        x[starts],
+        x[ends - 1],
+        np.sqrt(np.maximum(variance, 0)),
+        (moves[ends - 1] - moves[starts]) / np.maximum(sizes - 1, 1)[:, None],
+    ]
+    for part in range(N_SEGMENTS):
+        begin = starts + np.minimum(sizes * part // N_SEGMENTS, sizes - 1)
+        end = np.maximum(starts + sizes * (part + 1) // N_SEGMENTS, begin + 1)
+        columns.append((sums[end] - sums[begin]) / (end - begin)[:, None])
+    return np.hstack(columns, dtype=np.float32, casting="same_kind")

@@ -1,0 +1,42 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl_nn.data.table import Table
+from automl_nn.search.portfolio import PORTFOLIO, WIDE_PORTFOLIO, first_trials, is_wide, portfolio_for
+from automl_nn.search.problem import pose
+from automl_nn.search.spaces import space_for
+
+N = 600
+RNG = np.random.default_rng(0)
+USERS = [f"user {i % 150}" for i in range(N)]
+TOWNS = [f"town {i % 7}" for i in range(N)]
+LABELS = RNG.integers(0, 2, N)
+
+
+def table_of(**columns):
+    return Table.from_frame(pd.DataFrame(columns))
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"user": USERS}, True),
+        ({"user": USERS, "town": TOWNS}, True),
+        ({"user": USERS, "town": TOWNS, "age": RNG.normal(size=N)}, False),
+        ({"town": TOWNS}, False),
+        ({"age": RNG.normal(size=N)}, False),
+    ],
+)
+def test_a_table_is_wide_if_half_of_its_columns_have_many_levels(columns, expected):
+    assert is_wide(table_of(**columns)) is expected
+
+
+def test_wide_categories_start_from_a_plain_perceptron_and_other_tables_from_the_default():
+    wide = pose(pd.DataFrame({"user": USERS, "y": LABELS}), ["y"])
+    other = pose(pd.DataFrame({"age": RNG.normal(size=N), "y": LABELS}), ["y"])
+    assert portfolio_for(wide, space_for(wide)) == WIDE_PORTFOLIO
+    assert portfolio_for(other, space_for(other)) == PORTFOLIO
+    first = first_trials(space_for(wide), WIDE_PORTFOLIO)
+    assert first[0]["model.backbone.name"] == "mlp"
+    assert len(first) == len(WIDE_PORTFOLIO)

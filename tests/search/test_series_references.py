@@ -1,0 +1,110 @@
+"""A linear model and boosting on what surrounds a step, or on the course of a series."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from automl_nn.data.series import SeriesColumns
+from automl_nn.model.inputs import Inputs
+from automl_nn.search.problem import Parting
+from automl_nn.search.references.fit import fit_references
+from automl_nn.search.references.reference import Reference
+from automl_nn.search.references.series_sample import sample_of_series
+from automl_nn.search.references.views import SPANS, View
+from automl_nn.search.series import pose_steps
+from automl_nn.study import Study
+
+STARTS = torch.tensor([0, 70, 71, 300])
+X = np.random.default_rng(0).normal(size=(500, 2)).astype(np.float32)
+INPUTS = Inputs(torch.from_numpy(X), torch.zeros(500, 0, dtype=torch.int64), starts=STARTS)
+
+
+def after_a_peak(n_series=24, n_steps=120):
+    """A step is positive two steps after a peak: no step alone tells it."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n_series, n_steps))
+    y = np.zeros_like(x)
+    y[:, 2:] = x[:, :-2] > 1.5
+    s = np.repeat(np.arange(n_series), n_steps)
+    return pd.DataFrame({"s": s, "x": x.ravel(), "y": y.ravel().astype(int)})
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_statistics_around_a_step_are_those_of_pandas(causal):
+    found = View(per_step=True, causal=causal).read(INPUTS).numbers.numpy()
+    assert found.shape == (500, View(per_step=True, causal=causal).width(2))
+    n_near = 2 * (4 if causal else 7)
+    for series in np.split(np.arange(500), STARTS[1:].tolist()):
+        frame = pd.DataFrame(X[series])
+        for place, span in enumerate(SPANS):
+            at = np.arange(len(series)) if causal else np.minimum(np.arange(len(series)) + span // 2, len(series) - 1)
+            rolling = frame.rolling(span, min_periods=1)
+            expected = np.hstack([rolling.mean().to_numpy()[at], rolling.std(ddof=0).to_numpy()[at]])
+            np.testing.assert_allclose(found[series, n_near + 4 * place :][:, :4], expected, atol=1e-4)
+        at = np.arange(len(series)) if causal else np.minimum(np.arange(len(series)) + 16, len(series) - 1)
+        rolling = frame.rolling(32, min_periods=1)
+        expected = np.hstack([rolling.min().to_numpy()[at], rolling.max().to_numpy()[at]])
+        np.testing.assert_allclose(found[series, -4:], expected, atol=1e-6)
+
+
+def test_a_causal_view_is_told_nothing_of_later_steps():
+    later = Inputs(INPUTS.numbers.clone(), INPUTS.codes, starts=STARTS)
+    later.numbers[200:] += 5
+    view = View(per_step=True, causal=True)
+    assert torch.equal(view.read(INPUTS).numbers[:200], view.read(later).numbers[:200])
+
+
+@pytest.mark.parametrize("per_step", [True, False])
+def test_a_series_is_read_alone_as_it_is_beside_others(per_step, monkeypatch):
+    monkeypatch.setattr("automl_nn.search.references.views.STEPS_AT_ONCE", 100)
+    view = View(per_step=per_step, causal=False)
+    together = view.read(INPUTS).numbers
+    pieces = [view.read(piece).numbers for _, piece in view.pieces(INPUTS)]
+    assert len(pieces) == 3
+    torch.testing.assert_close(torch.cat(pieces), together, atol=1e-4, rtol=0)
+
+
+def test_references_of_steps_see_what_was_before():
+    problem = pose_steps(after_a_peak(), ["y"], SeriesColumns("s"))
+    rows = {row.name: row for row in fit_references(problem, timeout=None, seed=0)}
+    assert rows["boosting"].score > 0.95
+    stored = Reference.from_bytes(rows["boosting"].payload)
+    val = problem.split.val
+    again = stored.output(problem.table.take(val), starts=problem.steps.stretches(val))
+    np.testing.assert_allclose(again, rows["boosting"].output, atol=1e-5)
+
+
+def test_references_of_whole_series_see_their_course():
+    frame = after_a_peak(60).assign(y=lambda frame: frame["s"] % 2)
+    frame["x"] += np.where(frame["y"] == 1, 1, -1) * np.tile(np.linspace(-2, 2, 120), 60)
+    problem = pose_steps(frame, ["y"], SeriesColumns("s", per_step=False), parting=Parting(folds=3))
+    for row in fit_references(problem, timeout=None, seed=0):
+        assert row.score > -0.3
+
+
+def test_too_many_steps_are_thinned_but_for_the_positives_and_what_is_left_counts_for_them(monkeypatch):
+    monkeypatch.setattr("automl_nn.search.references.series_sample.MOST_STEPS", 600)
+    problem = pose_steps(after_a_peak(), ["y"], SeriesColumns("s"))
+    train = problem.split.train
+    from automl_nn.model.encoders import fit_encoder
+    from automl_nn.model.scalers import Robust
+
+    encoder = fit_encoder(problem.table, scaler=Robust, max_one_hot=0)
+    view = View.of(problem.steps.columns)
+    sample = sample_of_series(problem, encoder, view, train, rng=np.random.default_rng(0))
+    assert len(sample) == 600
+    assert sample.y.sum() == problem.y[train].sum()
+    assert sample.weight.sum() == pytest.approx(len(train))
+    whole = view.read(problem.inputs(encoder, train)).numbers.numpy()
+    assert {tuple(row) for row in sample.inputs.numbers.numpy()} <= {tuple(row) for row in whole}
+
+
+def test_boosting_may_predict_beside_networks_of_steps(tmp_path):
+    frame = after_a_peak()
+    settings = {"train.n_epochs": 1, "train.n_windows": 32, "model.backbone.d_block": 8}
+    study = Study(frame, "y", series=SeriesColumns("s"), settings=settings).tune(n_trials=1)
+    assert "boosting" in study.ensemble(with_references=True)
+    decision = study.decide(maximize="f1", with_references=True)
+    predictor = study.predictor(decision, with_references=True)
+    assert np.mean(predictor.predict(frame) == frame["y"]) > 0.95

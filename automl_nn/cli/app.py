@@ -13,10 +13,13 @@ import typer
 
 import automl_nn
 from automl_nn.cli.check import check
+from automl_nn.cli.dashboard import dashboard
 from automl_nn.cli.decide import decide
 from automl_nn.cli.demo import demo
+from automl_nn.cli.export import export
 from automl_nn.cli.look import status, trials
 from automl_nn.cli.predict import predict
+from automl_nn.cli.report import report
 from automl_nn.cli.tune import tune
 from automl_nn.errors import AutoMLError
 
@@ -28,7 +31,7 @@ TRACEBACK = "AUTOML_NN_TRACEBACK"
 """The environment variable that asks for tracebacks."""
 
 app = typer.Typer(name="automl-nn", add_completion=False, rich_markup_mode=None)
-for command in (check, tune, status, trials, decide, predict, demo):
+for command in (check, tune, status, trials, decide, predict, report, export, dashboard, demo):
     app.command()(command)
 
 

@@ -30,6 +30,10 @@ def check(
     gap: options.Gap = None,
     val_share: options.ValShare = None,
     folds: options.Folds = None,
+    labels: options.Labels = None,
+    image_size: options.ImageSize = None,
+    skip_bad: options.SkipBad = False,
+    image_cache: options.ImageCache = None,
     quick: Annotated[bool, typer.Option("--quick", help="Look only: fit and train nothing.")] = False,
     seed: options.Seed = 0,
     form: options.Format = Format.table,
@@ -46,9 +50,15 @@ def check(
     roles = parse_roles(role or ())
     parts = {"group": group, "time": time, "gap": gap, "val_share": val_share, "folds": folds}
     asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
-    asked |= {"series_id": series_id, "per_step": per_step or None, "horizon": horizon}
+    pictures: dict[str, Any] = {
+        "labels": labels,
+        "image_size": image_size,
+        "skip_bad": skip_bad or None,
+        "image_cache": image_cache,
+    }
+    asked |= {"series_id": series_id, "per_step": per_step or None, "horizon": horizon, **pictures}
     given = gather(file, asked=asked)
-    given_parts = {"parting": given.parting, "seed": seed}
+    given_parts: dict[str, Any] = {"parting": given.parting, "seed": seed, "images": given.images}
     problem = pose_any(given.frame, given.target, given.series, weight=None, **given.task, **given_parts)
     is_bad = any(finding.level == "error" for finding in problem.findings)
     report = check_report(problem)
@@ -63,6 +73,9 @@ def tried(problem: "Problem") -> dict[str, Any]:
     Args:
         problem: The data as a search would see it.
     """
+    if problem.images is not None:
+        return tried_images(problem)
+
     from automl_nn.review.verdict import guess, signal
     from automl_nn.search.knobs import compare_knobs
     from automl_nn.search.references.fit import SHARE, fit_references
@@ -77,4 +90,26 @@ def tried(problem: "Problem") -> dict[str, Any]:
         "scores": {"guess": guess(problem), **scores},
         "not fitted": [f"{row.name}: {row.message}" for row in fitted if row.score is None],
         "knobs without effect": [*knobs.dead, *([left] if left else [])],
+    }
+
+
+def tried_images(problem: "Problem") -> dict[str, Any]:
+    """What simple models score, a small network after a short training, and what that would without scaled pixels.
+
+    Args:
+        problem: The data as a search would see it.
+    """
+    from automl_nn.review.verdict import guess, signal
+    from automl_nn.search.knobs import short_scores
+    from automl_nn.search.references.fit import SHARE, fit_references
+
+    fitted = list(fit_references(problem, timeout=REFERENCE_SECONDS / SHARE, seed=0))
+    simple = {row.name: row.score for row in fitted if row.score is not None}
+    names = {"scaled": "a small network", "raw": "the same without scaling"}
+    found = short_scores(problem, path="model.pixels.name", values=tuple(names), seconds=KNOB_SECONDS)
+    told = simple if found["scaled"] is None else {**simple, names["scaled"]: found["scaled"]}
+    return {
+        "verdict": signal(told, guess=guess(problem), metric=problem.task.metric),
+        "scores": {"guess": guess(problem), **simple, **{names[str(value)]: score for value, score in found.items()}},
+        "not fitted": [f"{row.name}: {row.message}" for row in fitted if row.score is None],
     }

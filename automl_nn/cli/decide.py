@@ -7,6 +7,7 @@ from automl_nn.cli import decide_options as ask
 from automl_nn.cli import event_options as ask_events
 from automl_nn.cli import options
 from automl_nn.cli.asked import Asked, Columns, Extras
+from automl_nn.cli.decide_saved import decide_saved, given_options
 from automl_nn.cli.decide_study import decide_study
 from automl_nn.cli.event_options import Spans, goals_of_events
 from automl_nn.cli.event_scores import decide_event_file
@@ -37,6 +38,7 @@ def decide(
     picture: ask.Picture = None,
     trial: ask.Trial = None,
     with_references: options.WithReferences = False,
+    saved: ask.Saved = None,
     output: ask.Output = None,
     score: ask.Score = None,
     label: ask.Label = None,
@@ -88,11 +90,14 @@ def decide(
         min_duration=min_duration,
         merge_gap=merge_gap,
         cool_down=cool_down,
-        output=output_events,
+        output_events=output_events,
     )
-    spans.check(events)
+    spans.check(events or saved is not None)
     is_file = columns.are_of_a_file or Path(study).is_file()
-    if events and is_file:
+    if saved is not None:
+        more = [*given_options(columns, spans), *(["--events"] if events else [])]
+        report = decide_saved(study, saved, asked, extras=extras, more=more, storage=storage)
+    elif events and is_file:
         report = decide_event_file(Path(study), asked, columns=columns, extras=extras, spans=spans)
     elif events:
         report = decide_event_study(study, asked, columns=columns, extras=extras, spans=spans, storage=storage)

@@ -71,10 +71,20 @@ Compare = Annotated[
 ]
 Picture = Annotated[
     Path | None,
-    typer.Option("--picture", metavar="FILE.png|FOLDER", help="Draw the decision; a folder gets its tables, too."),
+    typer.Option(
+        "--picture",
+        metavar="FILE.png|FOLDER",
+        help="Draw the decision; a folder gets its tables, and the worst images, too.",
+    ),
 ]
 Trial = Annotated[
     int | None, typer.Option("--trial", metavar="N", help="Decide on this trial alone; on the ensemble unless given.")
+]
+Saved = Annotated[
+    int | None,
+    typer.Option(
+        "--saved", metavar="N", min=1, help="Decide nothing: take the study's saved decision of this number, as it is."
+    ),
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="MODEL.nn", help="Write the model with this decision.")

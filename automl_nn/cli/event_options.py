@@ -55,7 +55,7 @@ class Spans:
         min_duration: Least duration of an alarm.
         merge_gap: Alarms so near are one.
         cool_down: No alarm so soon behind another.
-        output: Where to write the alarms.
+        output_events: Where to write the alarms.
     """
 
     series_id: str | None = None
@@ -63,7 +63,7 @@ class Spans:
     min_duration: str | None = None
     merge_gap: str | None = None
     cool_down: str | None = None
-    output: Path | None = None
+    output_events: Path | None = None
 
     def check(self, events: bool) -> None:
         """Refuse options that only events have where none are wanted.
@@ -76,7 +76,7 @@ class Spans:
         """
         given: dict[str, str | Path | None] = {"--series-id": self.series_id, "--tolerance": self.tolerance}
         given |= {"--min-duration": self.min_duration}
-        given |= {"--merge-gap": self.merge_gap, "--cool-down": self.cool_down, "--output-events": self.output}
+        given |= {"--merge-gap": self.merge_gap, "--cool-down": self.cool_down, "--output-events": self.output_events}
         names = [name for name, value in given.items() if value is not None]
         if names and not events:
             raise DecisionError(f"{' and '.join(names)} need --events: add it, or leave them out.")

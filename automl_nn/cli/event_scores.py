@@ -36,8 +36,8 @@ def decide_event_file(file: Path, asked: Asked, *, columns: Columns, extras: Ext
     from automl_nn.review.events import beside_random, compared_events, event_report, in_time
 
     _check_options(asked, columns, extras)
-    if spans.output is not None:
-        _check_output(spans.output)
+    if spans.output_events is not None:
+        _check_output(spans.output_events)
     series = ScoredSeries.read(file, columns, spans)
     goals = [series.goal(asked), *asked.others()]
     choices = [series.decide(goal, seed=extras.seed) for goal in goals]
@@ -49,8 +49,8 @@ def decide_event_file(file: Path, asked: Asked, *, columns: Columns, extras: Ext
     if len(goals) > 1:
         names = map(describe_events, goals)
         report["compare"] = compared_events(dict(zip(names, map(event_report, choices), strict=True)))
-    if spans.output is not None:
-        report["events"] = str(_write(watched, series.steps.columns.series or "series", spans.output))
+    if spans.output_events is not None:
+        report["events"] = str(_write(watched, series.steps.columns.series or "series", spans.output_events))
     if extras.picture is not None:
         from automl_nn.review.event_pictures import SeenEvents
 

@@ -63,7 +63,12 @@ def decide_event_study(
 
 
 def _check(asked: Asked, *, columns: Columns, extras: Extras, spans: Spans) -> None:
-    if columns.are_of_a_file or columns.score is not None or spans.series_id is not None or spans.output is not None:
+    if (
+        columns.are_of_a_file
+        or columns.score is not None
+        or spans.series_id is not None
+        or spans.output_events is not None
+    ):
         raise DecisionError("The columns of a study are known: leave the options of a file of scores out.")
     refuse_options(asked, {"--prevalence": extras.prevalence, "--unlabelled": extras.unlabelled})
     check_files(extras)

@@ -9,13 +9,13 @@ from automl_nn.cli.options import STORAGE
 from automl_nn.cli.output import Format, show
 
 if TYPE_CHECKING:
-    from automl_nn.study import Study
+    from automl_nn.results import Results
 
 GOALS = {"binary": "f1", "multilabel": "f1", "multiclass": "balanced_accuracy", "soft": "accuracy"}
 """What the proposed decision maximizes, by the task's kind."""
 
 
-def show_study(study: "Study", form: Format, *, with_references: bool = False) -> None:
+def show_study(study: "Results", form: Format, *, with_references: bool = False) -> None:
     """Write how a study stands and the line that comes next.
 
     Args:
@@ -39,7 +39,7 @@ def show_study(study: "Study", form: Format, *, with_references: bool = False) -
     typer.echo(f"\nnext: {line or 'nothing to decide on yet, since no trial is complete: tune on.'}")
 
 
-def _told(study: "Study", form: Format, *, with_references: bool) -> dict[str, Any]:
+def _told(study: "Results", form: Format, *, with_references: bool) -> dict[str, Any]:
     """The verdict and the honest scores."""
     from automl_nn.review.verdict import honest_report, honest_words, verdict
 
@@ -50,7 +50,7 @@ def _told(study: "Study", form: Format, *, with_references: bool) -> dict[str, A
     return {**words, **honest_words(honest)}
 
 
-def next_line(study: "Study", *, with_references: bool = False) -> str:
+def next_line(study: "Results", *, with_references: bool = False) -> str:
     """The command that decides on a study with a complete trial and writes the model.
 
     Its storage has no password: PostgreSQL takes one from PGPASSWORD or its password file.

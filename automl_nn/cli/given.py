@@ -8,12 +8,14 @@ from typing import Any, final
 import pandas as pd
 
 from automl_nn.cli.parse import parse_gap
-from automl_nn.cli.studyfile import StudyFile, read_study_file
+from automl_nn.cli.studyfile import StudyFile, read_folder, read_study_file
+from automl_nn.data.image import Images
 from automl_nn.data.read import read_frame
 from automl_nn.data.series import SeriesColumns
 from automl_nn.errors import InputError
 from automl_nn.search.problem import Parting
 
+_OF_FOLDERS = ("labels", "image_size", "skip_bad", "image_cache")
 _PARTING = ("group", "time", "gap", "val_share", "min_positives", "folds")
 
 
@@ -30,6 +32,7 @@ class Given:
         series: Where rows are steps: the columns that say of which series, and when.
         settings: From a knob's path to a value, a range or a table.
         budget: Limits that a study file gives.
+        images: The image of each row, if there are any.
     """
 
     frame: pd.DataFrame
@@ -39,26 +42,38 @@ class Given:
     series: SeriesColumns | None
     settings: Mapping[str, Any]
     budget: Mapping[str, Any]
+    images: Images | None
 
 
 def gather(file: Path, *, asked: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> Given:
-    """Read a data file or a study file and lay what the command line asks over it.
+    """Read a data file, a study file or a folder and lay what the command line asks over it.
 
     Args:
-        file: A CSV, Parquet or study file.
+        file: A CSV, Parquet or study file, or a folder of images.
         asked: Values for keys of TASK in a study file; None and empty ones are not asked.
         settings: Knobs that the command line sets.
 
     Raises:
         InputError: The file cannot be used, or the question contradicts itself.
     """
-    is_study = file.suffix == ".py" and not file.is_dir()
-    study = read_study_file(file) if is_study else StudyFile(read_frame(file), {}, {}, {})
-    task = {**study.task, **{key: value for key, value in asked.items() if value not in (None, [], {})}}
+    asked = {key: value for key, value in asked.items() if value not in (None, [], {})}
+    study = _read(file, asked)
+    task = {**study.task, **asked}
+    given = [key for key in _OF_FOLDERS if task.pop(key, None) is not None]
+    if given and study.images is None:
+        option = f"--{given[0].replace('_', '-')}"
+        raise InputError(f"{option} is for a folder of images, but {str(file)!r} is none: leave it out.")
     series = _series(task)
     parting = _parting({key: task.pop(key) for key in _PARTING if key in task}, are_steps=series is not None)
     target = _targets(task.pop("target", ()), study.frame.columns)
-    return Given(study.frame, target, task, parting, series, {**study.space, **(settings or {})}, study.budget)
+    space = {**study.space, **(settings or {})}
+    return Given(study.frame, target, task, parting, series, space, study.budget, study.images)
+
+
+def _read(file: Path, asked: Mapping[str, Any]) -> StudyFile:
+    if file.is_dir():
+        return read_folder(file, asked)
+    return read_study_file(file) if file.suffix == ".py" else StudyFile(read_frame(file), {}, {}, {})
 
 
 def _series(task: dict[str, Any]) -> SeriesColumns | None:
@@ -78,7 +93,8 @@ def _parting(values: Mapping[str, Any], *, are_steps: bool) -> Parting:
     if "gap" in values and "time" not in values and not are_steps:
         raise InputError(f"A gap of {values['gap']} needs a time to part by: add --time COL, or leave the gap out.")
     gap = {"gap": parse_gap(values["gap"])} if "gap" in values else {}
-    return Parting(**{**values, **gap})
+    folds = {"folds": None} if are_steps else {}  # few series are crossed unless that is settled
+    return Parting(**{**folds, **values, **gap})
 
 
 def _targets(names: str | Iterable[str], columns: Collection[str]) -> tuple[str, ...]:

@@ -8,7 +8,12 @@ import typer
 from automl_nn.cli import output
 from automl_nn.search.defaults import STORAGE as STORAGE
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, or a study file (.py).")]
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE|FOLDER", help="A CSV or Parquet file, a study file (.py), or a folder of images, one a class."
+    ),
+]
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
 Target = Annotated[
     list[str] | None,
@@ -30,7 +35,7 @@ Role = Annotated[
     typer.Option(
         "--role",
         metavar="COL=ROLE",
-        help="Read a column as numeric, boolean, category or datetime, or leave it out as dropped; may be repeated.",
+        help="Read a column as numeric, boolean, category, text or datetime, or leave it out as dropped; repeatable.",
     ),
 ]
 Group = Annotated[
@@ -79,6 +84,32 @@ Folds = Annotated[
         help="Cross-validate in so many folds, all trained at once; every row then chooses between trials.",
     ),
 ]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE.csv",
+        help="For a folder of images: a file with a column of their paths and a column for each label.",
+    ),
+]
+ImageSize = Annotated[
+    str | None,
+    typer.Option(
+        "--image-size",
+        metavar="N|HxW",
+        help="Height and width to bring images to; their median size, 128 at most, unless given.",
+    ),
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad", help="Leave out images that cannot be read, rows without an image and images without a row."
+    ),
+]
+ImageCache = Annotated[
+    Path | None,
+    typer.Option("--image-cache", metavar="FOLDER", help="Keep decoded images there, to be mapped the next time."),
+]
 WithReferences = Annotated[
     bool,
     typer.Option("--with-references", help="Let a linear model and untuned boosting join the ensemble that predicts."),
@@ -88,3 +119,4 @@ Storage = Annotated[
     str, typer.Option("--storage", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/NAME.")
 ]
 Format = Annotated[output.Format, typer.Option("--format", "-f", help="Tables for people or JSON for programs.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over what is there.")]

@@ -44,7 +44,7 @@ def show(report: Mapping[str, Any] | Sequence[Mapping[str, Any]], form: Format, 
     """
     file = file or sys.stdout
     if form is Format.json:
-        print(json.dumps(_finite(report), indent=2, allow_nan=False, default=str), file=file)
+        print(json.dumps(finite(report), indent=2, allow_nan=False, default=str), file=file)
         return
     console = Console(file=file)
     if not console.is_terminal:
@@ -55,12 +55,12 @@ def show(report: Mapping[str, Any] | Sequence[Mapping[str, Any]], form: Format, 
     print("\n".join(line.rstrip() for line in text.get().splitlines()), file=file)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The same with null for what JSON has no number for."""
     if isinstance(value, Mapping):
-        return {str(key): _finite(entry) for key, entry in value.items()}
+        return {str(key): finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
+        return [finite(entry) for entry in value]
     return None if isinstance(value, float) and value - value != 0 else value
 
 

@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from automl_nn.errors import BudgetError, DataError, DecisionError, SpaceError
+from automl_nn.errors import BudgetError, DataError, DecisionError, InputError, SpaceError
 from automl_nn.space.ranges import Value
+
+if TYPE_CHECKING:
+    from automl_nn.review.picked import Condition
 
 _SPAN = re.compile(r"(?=.)(?:_d)?(?:_h)?(?:_m(?:in)?)?(?:_s?)?".replace("_", r"(\d+(?:\.\d+)?)"))
 _UNITS = (86400.0, 3600.0, 60.0, 1.0)
@@ -35,6 +39,25 @@ def parse_seconds(text: str) -> float:
             f"timeout = {text!r} is not possible: give a time greater than zero in seconds, or as in 90s, 10m, 1h30m."
         )
     return seconds
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width of images.
+
+    Args:
+        text: As in `64`, or `48x64`.
+
+    Raises:
+        DataError: It is neither.
+
+    Example:
+        >>> parse_size("64"), parse_size("48x64")
+        ((64, 64), (48, 64))
+    """
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.strip().isdigit() and int(side) > 0 for side in sides):
+        raise DataError(f"--image-size {text!r} is not possible: write 64, or height x width as in 48x64.")
+    return int(sides[0]), int(sides[-1])
 
 
 def parse_value(text: str) -> Value:
@@ -125,3 +148,26 @@ def parse_gap(value: object) -> float | str:
         return float(str(value))
     except ValueError:
         return str(value)
+
+
+def parse_condition(text: str) -> "Condition":
+    """What `--where` asks of a trial.
+
+    Args:
+        text: A column or the path of a knob, a sign, and a value: `train.batch_size>=64`.
+
+    Raises:
+        InputError: It is not of that form.
+
+    Example:
+        >>> parse_condition("model.backbone.name=mlp")
+        Condition(column='model.backbone.name', sign='=', value='mlp')
+    """
+    from automl_nn.review.picked import SIGNS, Condition  # which wait for pandas
+
+    match = re.fullmatch(rf"([^<>=!]+?)\s*({'|'.join(SIGNS)})\s*(.+)", text.strip())
+    if match is None:
+        raise InputError(
+            f"--where {text!r} is not possible: write a condition such as score>0.9 or train.loss.name=focal."
+        )
+    return Condition(match[1].strip(), match[2], parse_value(match[3].strip()))

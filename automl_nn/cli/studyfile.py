@@ -8,6 +8,10 @@ from typing import Any, final
 
 import pandas as pd
 
+from automl_nn.cli.parse import parse_size
+from automl_nn.data.image import Images
+from automl_nn.data.image_folder import read_gallery
+from automl_nn.data.image_given import images_of
 from automl_nn.data.read import as_frame, read_frame
 from automl_nn.errors import AutoMLError, InputError, did_you_mean
 
@@ -15,6 +19,7 @@ TASK_KEYS = (
     *("target", "kind", "metric", "classes", "roles", "group", "time", "gap", "val_share", "min_positives"),
     "folds",
     *("series_id", "per_step", "horizon"),
+    *("labels", "image_size", "skip_bad", "image_cache"),
 )
 BUDGET_KEYS = ("n_trials", "timeout", "n_workers")
 
@@ -26,6 +31,7 @@ class StudyFile:
 
     Args:
         frame: The data, one row an example.
+        images: The image of each row, if there are any.
         task: Values for the keys of `TASK_KEYS`.
         space: From a knob's path to a value, a range or a table.
         budget: Values for the keys of `BUDGET_KEYS`.
@@ -35,13 +41,15 @@ class StudyFile:
     task: Mapping[str, Any]
     space: Mapping[str, Any]
     budget: Mapping[str, Any]
+    images: Images | None = None
 
 
 def read_study_file(path: Path) -> StudyFile:
     """Run a study file and take what it defines.
 
     `DATA` is a path (from the file's folder), a table, or a function without arguments that returns one of them; `TASK`
-    names at least the target; `SPACE` and `BUDGET` may be left out.
+    names at least the target; `SPACE` and `BUDGET` may be left out. Where rows have images, `IMAGES` is what
+    `images_of` takes, or a function that returns it; or `DATA` is a folder, see `read_gallery`.
 
     Args:
         path: A file that ends in .py. It is run, so it must be trusted like any program.
@@ -60,10 +68,35 @@ def read_study_file(path: Path) -> StudyFile:
     """
     module = _run(path)
     task = _mapping(module, "TASK", known=TASK_KEYS)
+    space, budget = _mapping(module, "SPACE"), _mapping(module, "BUDGET", known=BUDGET_KEYS)
+    data = _data(module, path)
+    if isinstance(data, Path) and data.is_dir():
+        folder = read_folder(data, {**task, "labels": path.parent / task["labels"]} if "labels" in task else task)
+        return StudyFile(folder.frame, {**folder.task, **task}, space, budget, folder.images)
     if "target" not in task:
         raise InputError(f"TASK in {str(path)!r} names no target: write TASK = {{'target': 'COLUMN'}}.")
-    space, budget = _mapping(module, "SPACE"), _mapping(module, "BUDGET", known=BUDGET_KEYS)
-    return StudyFile(_frame(module, path), task, space, budget)
+    frame = read_frame(data) if isinstance(data, Path) else as_frame(data)
+    return StudyFile(frame, task, space, budget, _images(module, path))
+
+
+def read_folder(folder: Path, task: Mapping[str, Any]) -> StudyFile:
+    """A folder of images as if a study file had named it.
+
+    Args:
+        folder: The folder; see `read_gallery`.
+        task: Values for keys of `TASK_KEYS`: `labels`, `image_size`, `skip_bad` and `image_cache` say how to read it.
+    """
+    labels, cache, size = task.get("labels"), task.get("image_cache"), task.get("image_size")
+    gallery = read_gallery(
+        folder,
+        None if labels is None else Path(labels),
+        size=None if size is None else parse_size(str(size)),
+        skip_bad=bool(task.get("skip_bad")),
+        cache=None if cache is None else Path(cache),
+    )
+    told = {task.get("group"), task.get("time")}
+    target = tuple(name for name in gallery.target if name not in told)
+    return StudyFile(gallery.frame, {"target": target}, {}, {}, gallery.images)
 
 
 def _run(path: Path) -> ModuleType:
@@ -90,17 +123,26 @@ def _mapping(module: ModuleType, name: str, *, known: tuple[str, ...] = ()) -> M
     return values
 
 
-def _frame(module: ModuleType, path: Path) -> pd.DataFrame:
+def _data(module: ModuleType, path: Path) -> Any:
+    """A path, or anything table-like."""
     if not hasattr(module, "DATA"):
         raise InputError(f"The study file {str(path)!r} lacks DATA: write DATA = 'FILE' or a function that returns it.")
-    data = _called(module.DATA, path) if callable(module.DATA) else module.DATA
-    return read_frame(path.parent / data) if isinstance(data, str | Path) else as_frame(data)
+    data = _value(module, "DATA", path)
+    return path.parent / data if isinstance(data, str | Path) else data
 
 
-def _called(function: Any, path: Path) -> Any:
+def _images(module: ModuleType, path: Path) -> Images | None:
+    return images_of(_value(module, "IMAGES", path)) if hasattr(module, "IMAGES") else None
+
+
+def _value(module: ModuleType, name: str, path: Path) -> Any:
+    """What a study file holds under a name, or what the function of this name returns."""
+    value = getattr(module, name)
+    if not callable(value):
+        return value
     try:
-        return function()
+        return value()
     except AutoMLError:
         raise
     except Exception as error:
-        raise InputError(f"DATA in {str(path)!r} fails: {type(error).__name__}: {error}.") from error
+        raise InputError(f"{name} in {str(path)!r} fails: {type(error).__name__}: {error}.") from error

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from automl_nn.cli import options
+from automl_nn.cli.again import words_of
 from automl_nn.cli.following import show_study
 from automl_nn.cli.output import Format
 from automl_nn.cli.parse import parse_roles, parse_seconds, parse_settings
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 def tune(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE|STUDY.py", help="A CSV or Parquet file, or a study file in Python.")
+        Path,
+        typer.Argument(
+            metavar="FILE|STUDY.py|FOLDER",
+            help="A CSV or Parquet file, a study file in Python, or a folder with a folder of images for each class.",
+        ),
     ],
     *,
     target: options.Target = None,
@@ -55,6 +60,10 @@ def tune(
     gap: options.Gap = None,
     val_share: options.ValShare = None,
     folds: options.Folds = None,
+    labels: options.Labels = None,
+    image_size: options.ImageSize = None,
+    skip_bad: options.SkipBad = False,
+    image_cache: options.ImageCache = None,
     n_workers: Annotated[
         int | None,
         typer.Option(
@@ -80,11 +89,18 @@ def tune(
     knobs, roles = parse_settings(settings or ()), parse_roles(role or ())
 
     from automl_nn.cli.given import gather
+    from automl_nn.search.urls import masked
     from automl_nn.study import Study
 
     parts = {"group": group, "time": time, "gap": gap, "val_share": val_share, "folds": folds}
     asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
-    asked |= {"series_id": series_id, "per_step": per_step or None, "horizon": horizon}
+    pictures: dict[str, Any] = {
+        "labels": labels,
+        "image_size": image_size,
+        "skip_bad": skip_bad or None,
+        "image_cache": image_cache,
+    }
+    asked |= {"series_id": series_id, "per_step": per_step or None, "horizon": horizon, **pictures}
     given = gather(file, asked=asked, settings=knobs)
     question = {"task" if key == "kind" else key: value for key, value in given.task.items()}
     study = Study(
@@ -94,9 +110,18 @@ def tune(
         settings=given.settings,
         parting=given.parting,
         series=given.series,
-        name=study_name or Path(file.name.removesuffix(".gz")).stem,
+        images=given.images,
+        name=study_name or Path(file.resolve().name.removesuffix(".gz")).stem,
         storage=storage,
         seed=seed,
+        command=words_of(
+            "tune",
+            file,
+            {"target": target, "task": task, "metric": metric, "role": role, **parts}
+            | {"series_id": series_id, "per_step": per_step, "horizon": horizon, "set": settings, "seed": seed}
+            | pictures
+            | {"storage": masked(storage), "study_name": study_name},
+        ),
     )
     _warn(study)
     search(study, _limits({**given.budget, **{name: limit for name, limit in limits.items() if limit is not None}}))

@@ -70,17 +70,19 @@ class Scored:
         return class_weight(self.y, prevalence=self.prevalence, weight=self.weight)
 
 
-def threshold_curve(rows: Scored, *, utility: Utility, seed: int = 0) -> pd.DataFrame:
+def threshold_curve(rows: Scored, *, utility: Utility, n_points: int = N_POINTS, seed: int = 0) -> pd.DataFrame:
     """What every threshold gives: precision, recall and utility, each with its 90 % band.
 
     Args:
         rows: Labels and scores.
         utility: What is maximized.
+        n_points: Thresholds, about; all of them if there are no more.
         seed: Seed of the resamples.
 
     Returns:
-        One row for each of about 300 thresholds, ascending: `threshold` (a probability), `logit`, `marked` (share of
-        the rows), and for each of `precision`, `recall` and `utility` its value and `<name>_low`, `<name>_high`.
+        One row for each threshold, ascending: `threshold` (a probability), `logit`, `marked` (share of the rows), for
+        each of `precision`, `recall` and `utility` its value and `<name>_low`, `<name>_high`, and the weights `tp`,
+        `fp`, `fn`, `tn` of the rows at hand.
 
     Example:
         >>> rows = Scored(np.array([0.0, 1, 0, 1]), np.array([-2.0, 2, -1, 1]))
@@ -89,14 +91,14 @@ def threshold_curve(rows: Scored, *, utility: Utility, seed: int = 0) -> pd.Data
     """
     known = rows.labelled
     exact = tally(known.logit, known.y, known.weights, groups=known.groups)
-    cells, share = exact.take(_kept(exact)), known.class_weight
+    cells, share = exact.take(_kept(exact, n_points)), known.class_weight
     drawn = weighted(cells.resample(N_BOOTSTRAP, rng=np.random.default_rng(seed)).counts(), share)
     counts = weighted(cells.counts(), share)
     columns = {"threshold": expit(cells.cuts), "logit": cells.cuts, "marked": UTILITIES["marked"].of(*counts)}
     for name, of in (("precision", UTILITIES["precision"]), ("recall", UTILITIES["recall"]), ("utility", utility)):
         columns[name] = of.of(*counts)
         columns[f"{name}_low"], columns[f"{name}_high"] = np.quantile(of.of(*drawn), TAILS, axis=0)
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns | cells.counts()._asdict())
 
 
 def score_histogram(rows: Scored) -> pd.DataFrame:
@@ -126,9 +128,11 @@ def score_histogram(rows: Scored) -> pd.DataFrame:
     return pd.DataFrame({**ends, **counted})
 
 
-def _kept(cells: Cells) -> npt.NDArray[np.int64]:
+def _kept(cells: Cells, n_points: int) -> npt.NDArray[np.int64]:
     """Thresholds evenly among those that matter and among all."""
-    half = N_POINTS // 2
+    if cells.n_cuts <= n_points:
+        return np.arange(cells.n_cuts)
+    half = n_points // 2
     return np.union1d(evenly(cells.corners(), half), evenly(np.arange(cells.n_cuts), half))
 
 

@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from automl_nn.data.findings import Finding
-from automl_nn.search.problem import Problem
+from automl_nn.data.image import ImageForm
 from automl_nn.task.base import Task
+
+if TYPE_CHECKING:
+    from automl_nn.search.problem import Problem  # which imports torch
 
 Report = dict[str, Any]
 """Plain values, lists and dictionaries of them; a missing number is None."""
@@ -28,22 +31,34 @@ def records(frame: pd.DataFrame) -> list[Report]:
     return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
-def check_report(problem: Problem) -> Report:
+def check_report(problem: "Problem") -> Report:
     """What is asked, what the columns are, how the rows are parted, and what was noticed.
 
     Args:
         problem: The data as a search would see it.
     """
     task, split = problem.task, problem.split
+    images = {} if problem.images is None else {"images": image_row(problem.images.form)}
     return {
         "task": task.kind,
         "target": list(task.targets),
         "metric": task.metric,
         "rows": {"given": problem.table.n_rows, "train": len(split.train), "val": len(split.val)},
+        **images,
         "labels": label_rows(problem),
         "columns": [{"name": c.name, "role": c.role, "reason": c.reason} for c in problem.table.columns],
         "findings": finding_rows(problem.findings),
     }
+
+
+def image_row(form: ImageForm) -> Report:
+    """What images look like.
+
+    Args:
+        form: Their size and values.
+    """
+    values = f"{form.kind} from {form.lowest:g} to {form.highest:g}"
+    return {"height": form.height, "width": form.width, "channels": form.channels, "values": values}
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[Report]:
@@ -53,7 +68,7 @@ def finding_rows(findings: Sequence[Finding]) -> list[Report]:
     return [{"level": f.level, "kind": f.kind, "column": f.column, "message": f.message} for f in graver]
 
 
-def label_rows(problem: Problem) -> list[Report]:
+def label_rows(problem: "Problem") -> list[Report]:
     """How often each class or label occurs in each part, or between what a quantity lies.
 
     One row for each class (`class`, `train`, `val`), for each label of several (also `missing`), or for each quantity
@@ -71,13 +86,13 @@ def label_rows(problem: Problem) -> list[Report]:
     ]
 
 
-def _share_row(problem: Problem, name: Any, column: int) -> Report:
+def _share_row(problem: "Problem", name: Any, column: int) -> Report:
     y = problem.y[:, column]
     train, val = (float(np.nansum(y[rows])) for rows in (problem.split.train, problem.split.val))
     return {"class": name, "train": train, "val": val, "missing": int(np.isnan(y).sum())}
 
 
-def _value_rows(problem: Problem) -> list[Report]:
+def _value_rows(problem: "Problem") -> list[Report]:
     values = pd.DataFrame(problem.task.prediction(problem.y.astype(np.float64)), columns=list(problem.task.targets))
     return [
         {

@@ -119,17 +119,23 @@ def serve(url: str, n_trials: int) -> None:
         assert server.stdout is not None
         base = server.stdout.readline().partition("automl/")[0]
         print(f"{time.perf_counter() - begun:6.2f} s until it listens\n")
-        process = psutil.Process(server.pid)
-        for name, path in addresses(n_trials).items():
-            before = process.cpu_times()
-            seconds, size = ask(base + path)
-            after = process.cpu_times()
-            work = after.user + after.system - before.user - before.system
-            again, _ = ask(base + path)
-            goal = f"(goal {GOALS[name]:g} s)" if name in GOALS else ""
-            print(f"{name:26}{seconds:7.2f} s {goal:14} work {work:6.2f} s, again {again:5.2f} s{size / 1024:8.0f} KiB")
-        print(f"\n{process.memory_info().rss / 2**20:6.0f} MiB at the end (goal 500 MiB)")
-        server.terminate()
+        try:
+            ask_all(base, n_trials, process=psutil.Process(server.pid))
+        finally:
+            server.terminate()
+
+
+def ask_all(base: str, n_trials: int, *, process: psutil.Process) -> None:
+    """Ask for every address twice, and print how long it takes."""
+    for name, path in addresses(n_trials).items():
+        before = process.cpu_times()
+        seconds, size = ask(base + path)
+        after = process.cpu_times()
+        work = after.user + after.system - before.user - before.system
+        again, _ = ask(base + path)
+        goal = f"(goal {GOALS[name]:g} s)" if name in GOALS else ""
+        print(f"{name:26}{seconds:7.2f} s {goal:14} work {work:6.2f} s, again {again:5.2f} s{size / 1024:8.0f} KiB")
+    print(f"\n{process.memory_info().rss / 2**20:6.0f} MiB at the end (goal 500 MiB)")
 
 
 def addresses(n_trials: int) -> dict[str, str]:

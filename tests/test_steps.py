@@ -12,6 +12,7 @@ from automl_nn.predict import Predictor
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.parting import Parting
 from automl_nn.search.series import pose_steps, window_lengths
+from automl_nn.search.series_spaces import step_space
 from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 4, "train.n_windows": 64, "model.backbone.d_block": 16, "model.backbone.length": 32}
@@ -63,6 +64,16 @@ def test_a_single_group_is_parted_by_time():
     problem = pose_steps(long, ["y"], SeriesColumns("s", "t"), parting=Parting(group="site"))
     by_time = pose_steps(long.drop(columns="site"), ["y"], SeriesColumns("s", "t"), parting=Parting(gap=1))
     np.testing.assert_array_equal(problem.split.val, by_time.split.val)
+
+
+def test_where_the_end_of_a_series_tells_the_value_networks_look_back_only():
+    left = np.tile(np.arange(99, -1, -1.0), 12)
+    worn = pd.DataFrame({"s": np.repeat(range(12), 100), "x": 100 - left, "y": left})
+    problem = pose_steps(worn, ["y"], SeriesColumns("s"))
+    assert problem.looks_back
+    assert not pose_steps(worn.assign(y=np.roll(left, 50)), ["y"], SeriesColumns("s")).looks_back
+    assert [*step_space(problem)["model"]["backbone"]] == ["lstm"]
+    assert any("look back only" in finding.message for finding in problem.findings)
 
 
 def test_average_precision_is_what_labels_of_steps_are_compared_by():

@@ -13,6 +13,9 @@ from automl_nn.data.table import Table
 
 FEW_EVENTS = 20
 
+MANY_ENDS = 10
+"""Series from which on their ends are compared with all steps."""
+
 
 def event_sizes(positive: npt.NDArray[np.bool_], steps: Steps) -> Integers:
     """Number of steps of each event: a run of positive steps of one series.
@@ -35,6 +38,33 @@ def event_sizes(positive: npt.NDArray[np.bool_], steps: Steps) -> Integers:
     first = np.isin(places, steps.starts)
     begins = np.union1d(begins, np.flatnonzero(first))
     return np.diff(begins, append=len(places)).astype(np.int64)
+
+
+def ends_tell(y: npt.NDArray[Any], steps: Steps) -> bool:
+    """Whether the end of a series tells its labels: they are nearly the same at all ends, and unlike those elsewhere.
+
+    So it is where machines were recorded until they failed. A network that sees where a series ends then needs nothing
+    else, and fails on series that go on: it must not look ahead.
+
+    Args:
+        y: Labels or quantities of the steps, NaN where missing `(n_steps, d)`.
+        steps: The series.
+
+    Example:
+        >>> import pandas as pd
+        >>> from automl_nn.data.series import SeriesColumns
+        >>> steps = Steps.of(pd.DataFrame({"s": np.repeat(range(12), 50)}), SeriesColumns("s"))
+        >>> left = np.tile(np.arange(49, -1, -1.0), 12)[:, None]
+        >>> ends_tell(left, steps), ends_tell(np.roll(left, 25), steps)
+        (True, False)
+    """
+    ends = y[steps.lasts]
+    ends = ends[~np.isnan(ends).any(axis=1)]
+    spread = np.nanstd(y, axis=0)
+    if len(ends) < MANY_ENDS or not (spread > 0).all():
+        return False
+    is_apart = np.abs(ends.mean(axis=0) - np.nanmean(y, axis=0)) > spread
+    return bool((is_apart & (ends.std(axis=0) < spread / 10)).any())
 
 
 def find_in_series(table: Table, steps: Steps, y: npt.NDArray[Any] | None) -> tuple[Finding, ...]:
@@ -78,6 +108,14 @@ def find_in_parts(
         ...     print(found.message)
         Series were parted by time, their last 25 % of the steps choose: scores tell how well the same series go on.
     """
+    if steps.columns.per_step and ends_tell(codes[:, None], steps):
+        yield Finding(
+            "ends",
+            "note",
+            "",
+            "The end of a series tells its labels, as where machines were recorded until they failed: "
+            "networks look back only.",
+        )
     numbers, (train, val) = steps.numbers, (split.train, split.val)
     if not split.folds and len(val) and bool(np.isin(numbers[val[:1]], numbers[train]).any()):
         share = 100 * len(val) / steps.n_steps

@@ -150,7 +150,7 @@ class Stored:
         if number not in known.index:
             has = f"its last ones are {', '.join(map(str, known.index[-5:]))}" if len(known) else "none was saved yet"
             raise StorageError(f"The study {self._name!r} has no decision {number}: {has}.")
-        row = known.loc[number]
+        row: Any = known.loc[number]
         members = {_member(name): float(weight) for name, weight in row["spec"].get("members", {}).items()}
         if not members:
             raise DecisionError(f"Decision {number} does not say for which networks it is: decide again.")

@@ -78,7 +78,7 @@ def checked_quantities(y: Any) -> NDArray[np.float64]:
 
 def _has_several(y: Any) -> bool:
     try:
-        shape = np.shape(y)
+        shape = np.asarray(y).shape
     except ValueError:
         raise TargetError(
             "Input y holds sequences of unequal lengths, but one value, or one row of values, is needed for each row: "

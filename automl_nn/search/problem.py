@@ -17,7 +17,7 @@ from automl_nn.data.image_findings import find_in_images
 from automl_nn.data.image_given import table_of
 from automl_nn.data.maps import MapForm, kept_places
 from automl_nn.data.series import ENOUGH_STEPS, Steps
-from automl_nn.data.series_findings import find_in_parts, find_in_series
+from automl_nn.data.series_findings import ends_tell, find_in_parts, find_in_series
 from automl_nn.data.split import Split
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
@@ -96,6 +96,14 @@ class Problem:
     def folds(self) -> tuple[Split, ...]:
         """The rows that train and the rows that choose, once or several times."""
         return self.split.folds or (self.split,)
+
+    @cached_property
+    def looks_back(self) -> bool:
+        """Whether networks must not see later steps: those are asked for, or a series' end gives away its labels."""
+        if self.steps is None:
+            return False
+        columns = self.steps.columns
+        return columns.horizon > 0 or (columns.per_step and ends_tell(self.y, self.steps))
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -86,7 +86,7 @@ def step_space(problem: Problem) -> Space:
 def _model(problem: Problem) -> Space:
     assert problem.steps is not None
     table: Options[Backbone] = SEQUENCES if problem.steps.columns.per_step else WHOLE
-    if problem.steps.columns.horizon:
+    if problem.looks_back:
         table = fix({"backbone": SEQUENCES.only("lstm")}, "backbone.direction", "forward")["backbone"]
     lengths = window_lengths(problem)
     middle = lengths[min(1, len(lengths) - 1)]

@@ -7,7 +7,6 @@ import torch
 
 from automl_nn.errors import BudgetError
 
-
 FEW_ROWS = 65_536
 """Rows that one thread predicts in a moment."""
 
@@ -15,8 +14,8 @@ FEW_ROWS = 65_536
 def threads_for(n_rows: int) -> int:
     """Threads that predict so many rows of numbers.
 
-    The operations on few rows are short. Where other programs are busy, threads that wait for each other between them took
-    three to nine times as long as one thread.
+    The operations on few rows are short. Where other programs are busy, threads that wait for each other between them
+    took three to nine times as long as one thread.
 
     Example:
         >>> threads_for(1)

@@ -91,7 +91,7 @@ def test_too_many_steps_are_thinned_but_for_the_positives_and_what_is_left_count
     from automl_nn.model.scalers import Robust
 
     encoder = fit_encoder(problem.table, scaler=Robust, max_one_hot=0)
-    view = View.of(problem.steps.columns)
+    view = View(per_step=problem.steps.columns.per_step, causal=problem.looks_back)
     sample = sample_of_series(problem, encoder, view, train, rng=np.random.default_rng(0))
     assert len(sample) == 600
     assert sample.y.sum() == problem.y[train].sum()

@@ -7,6 +7,9 @@ import pytest
 from automl_nn.decide.decision import Decision
 from automl_nn.search.store import Store
 from automl_nn.web.app import make_app
+from automl_nn.web.deciding import SEAL
+from automl_nn.web.routes import make_pages
+from automl_nn.web.source import Source
 
 
 @pytest.fixture
@@ -40,6 +43,13 @@ def test_what_is_saved_is_what_was_shown(allowed, ids, url):
     assert allowed(answer.headers["Location"]).text.count("Saved as decision 3") == 1
 
 
+def test_the_pages_themselves_save_nothing_where_it_is_not_allowed(browser_of, ids, url):
+    pages, path = browser_of(make_pages(Source(url))), f"/automl/studies/{ids['binary']}/decision"
+    answer = pages(path, "POST", data={SEAL: "x" * 32}, headers={"Cookie": f"{SEAL}={'x' * 32}"})
+    assert answer.status == 403
+    assert n_saved(url, ids["binary"]) == 0
+
+
 def test_the_page_of_a_server_that_reads_only_has_no_form_to_save(ask, ids):
     assert 'method="post"' not in ask(f"/automl/studies/{ids['binary']}/decision").text
 
@@ -48,6 +58,7 @@ def test_the_page_of_a_server_that_reads_only_has_no_form_to_save(ask, ids):
     "change",
     [
         {"headers": {}},
+        {"headers": {}, "fields": {"automl_nn_form": ""}},
         {"headers": {"Cookie": "automl_nn_form=" + "x" * 32}},
         {"fields": {"automl_nn_form": ""}},
         {"fields": {"automl_nn_form": "y" * 32}},

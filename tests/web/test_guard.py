@@ -89,6 +89,16 @@ def test_the_guard_alone_lets_a_decision_through_only_where_they_are_allowed(bro
     assert asked == ["POST"] * allow_decisions
 
 
+def test_the_leave_for_others_that_an_app_gives_is_taken_back(browser_of):
+    def app(_environ, start):
+        start("200 OK", [("Access-Control-Allow-Origin", "*"), ("X-Kept", "yes")])
+        return []
+
+    answer = browser_of(Guard(app, token=None, hosts=LOOPBACK, allow_decisions=False))("/artifacts/1/2")
+    assert answer.headers["X-Kept"] == "yes"
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
 @pytest.mark.parametrize("path", PLOTS)
 def test_plots_that_eat_the_server_point_to_our_pages(ask, path):
     answer = ask(path)
@@ -110,8 +120,8 @@ def test_without_a_token_only_this_machine_is_answered(ask):
 
 
 def test_pages_of_other_sites_get_nothing_in_the_background(ask):
-    image = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
-    assert ask("/csv/1", headers=image).status == 403
+    for site in ("cross-site", "same-site"):
+        assert ask("/csv/1", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}).status == 403
     assert ask("/automl/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}).status == 200
 
 

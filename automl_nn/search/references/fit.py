@@ -109,7 +109,8 @@ class _Rows:
 
     def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
         self.problem, self.rng = problem, rng
-        self.view = None if problem.steps is None else View.of(problem.steps.columns)
+        steps = problem.steps
+        self.view = None if steps is None else View(per_step=steps.columns.per_step, causal=problem.looks_back)
         trained = np.unique(np.concatenate([fold.train for fold in problem.folds]))
         table, known = problem.table.take(problem.telling(trained)), problem.text_encoders
         self.encoder = fit_encoder(table, scaler=Robust, max_one_hot=0, texts=known)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from automl_nn.data.series import SeriesColumns
 from automl_nn.errors import BudgetError
 from automl_nn.model.encoders import Inputs
 
@@ -62,11 +61,6 @@ class View:
 
     per_step: bool
     causal: bool
-
-    @staticmethod
-    def of(columns: SeriesColumns) -> "View":
-        """The view of a problem whose rows are steps."""
-        return View(per_step=columns.per_step, causal=columns.horizon > 0)
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain JSON values."""

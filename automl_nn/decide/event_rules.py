@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 
 from automl_nn.decide.event_grid import Tally
-from automl_nn.decide.honest import IN_BAG, N_DRAWS, N_PARTINGS, TAILS, Promise
+from automl_nn.decide.honest import IN_BAG, N_DRAWS, N_PARTINGS, TAILS, Promise, reach
 from automl_nn.decide.rules import best_cut
 from automl_nn.decide.utilities import ROUNDING, Array, Constraints, Counts, Utility
 from automl_nn.task.events import Indices
@@ -198,10 +198,11 @@ def _promise(sweep: EventSweep, chosen: int, *, resampled: EventSweep, again: In
     own, there = sweep.worth.reshape(-1), resampled.worth.reshape(n, -1)
     errors = there[np.arange(n), again] - own[again]
     optimism = float(errors.mean())
-    utility = float(own[chosen]) - optimism
+    best = reach(sweep.utility, Counts(*(count.reshape(-1)[chosen] for count in sweep.counts)))[1]
+    utility = min(float(own[chosen]) - optimism, best)
     away = _posterior(sweep, chosen)
     wider = max(1.0, float(errors.std(ddof=1)) / max(float(away.std()), 1e-300))
-    low, high = utility + wider * np.quantile(away, TAILS)
+    low, high = np.minimum(utility + wider * np.quantile(away, TAILS), best)
     return Promise(utility, (float(min(low, utility)), float(max(high, utility))), optimism)
 
 

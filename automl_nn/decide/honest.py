@@ -90,7 +90,7 @@ def promise(sweep: Sweep, chosen: int, *, resampled: Sweep, again: Indices) -> P
     errors = np.take_along_axis(resampled.worth, again[:, None], axis=1)[:, 0] - sweep.worth[0, again]
     optimism = float(errors.mean())
     counts = Counts(*(count[0, chosen] for count in sweep.counts))
-    worst, best = _reach(sweep.utility, counts)
+    worst, best = reach(sweep.utility, counts)
     utility = float(np.clip(sweep.worth[0, chosen] - optimism, worst, best))
     away = _posterior(sweep.utility, counts)
     wider = max(1.0, float(errors.std(ddof=1)) / max(float(away.std()), 1e-300))
@@ -98,8 +98,13 @@ def promise(sweep: Sweep, chosen: int, *, resampled: Sweep, again: Indices) -> P
     return Promise(utility, (float(min(low, utility)), float(max(high, utility))), optimism)
 
 
-def _reach(utility: Utility, counts: Counts) -> tuple[float, float]:
-    """The worth of these rows if each is wrong, and if each is right; no bounds where errors may be worth something."""
+def reach(utility: Utility, counts: Counts) -> tuple[float, float]:
+    """The worth of these rows if each is wrong, and if each is right; no bounds where errors may be worth something.
+
+    Args:
+        utility: What rows are worth.
+        counts: Of each outcome, one number each.
+    """
     if not utility.monotone:
         return -np.inf, np.inf
     none, positives, negatives = np.zeros(1), np.atleast_1d(counts.tp + counts.fn), np.atleast_1d(counts.fp + counts.tn)

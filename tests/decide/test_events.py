@@ -91,6 +91,12 @@ def test_a_trigger_is_worth_more_than_a_threshold_where_noise_has_short_peaks():
     assert choice.utility_interval[0] - 0.05 < there["f1"] < choice.utility_interval[1] + 0.05
 
 
+def test_no_promise_is_better_than_finding_every_event_without_a_false_alarm():
+    scores, y, offsets = _series(30, shift=20.0)
+    assert _choose(scores, y, offsets).utility_interval[1] == 1
+    assert _choose(scores, y, offsets, goal=Goal(cost=(1, 5))).utility_interval[1] == 0
+
+
 def test_a_monotone_transform_of_the_scores_changes_no_alarm():
     scores, y, offsets = _series(25)
     plain = _choose(scores, y, offsets)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["lint-imports"], ["mypy"])
+TESTS = ["pytest", "-n", "logical", "--dist", "loadfile"]
+"""A process for each core; the tests of a file run in one, since they share what they trained."""
 
 
 def main(pytest_arguments: list[str]) -> int:
@@ -20,7 +22,7 @@ def main(pytest_arguments: list[str]) -> int:
     failed = {shlex.join(check): status for check in CHECKS if (status := run(check))}
     if failed:
         print(f"\nfailed before the tests: {', '.join(failed)}", flush=True)
-    tests = run(["pytest", *pytest_arguments])
+    tests = run([*TESTS, *pytest_arguments])
     return next(iter(failed.values()), tests)
 
 

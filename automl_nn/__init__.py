@@ -29,8 +29,8 @@ _EXPORTS = {
     "Integer": "automl_nn.space.ranges",
     "ModelFileError": "automl_nn.errors",
     "NoTrialError": "automl_nn.errors",
-    "Parting": "automl_nn.search.problem",
-    "Predictor": "automl_nn.predict",
+    "Parting": "automl_nn.search.parting",
+    "Predictor": "automl_nn.predict.predictor",
     "Real": "automl_nn.space.ranges",
     "SeriesClassifier": "automl_nn.estimator",
     "SeriesColumns": "automl_nn.data.series",
@@ -40,9 +40,11 @@ _EXPORTS = {
     "StepClassifier": "automl_nn.estimator",
     "StepRegressor": "automl_nn.estimator",
     "StorageError": "automl_nn.errors",
+    "Stream": "automl_nn.predict.stream",
     "Study": "automl_nn.study",
     "TargetError": "automl_nn.errors",
     "TrainingError": "automl_nn.errors",
+    "label_intervals": "automl_nn.data.intervals",
     "read_images": "automl_nn.data.image_files",
 }
 

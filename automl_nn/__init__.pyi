@@ -1,4 +1,5 @@
 from automl_nn.data.image_files import read_images as read_images
+from automl_nn.data.intervals import label_intervals as label_intervals
 from automl_nn.data.series import SeriesColumns as SeriesColumns
 from automl_nn.decide.decision import Decision as Decision
 from automl_nn.errors import AutoMLError as AutoMLError
@@ -24,8 +25,9 @@ from automl_nn.estimator import SeriesClassifier as SeriesClassifier
 from automl_nn.estimator import SeriesRegressor as SeriesRegressor
 from automl_nn.estimator import StepClassifier as StepClassifier
 from automl_nn.estimator import StepRegressor as StepRegressor
-from automl_nn.predict import Predictor as Predictor
-from automl_nn.search.problem import Parting as Parting
+from automl_nn.predict.predictor import Predictor as Predictor
+from automl_nn.predict.stream import Stream as Stream
+from automl_nn.search.parting import Parting as Parting
 from automl_nn.space.ranges import Choice as Choice
 from automl_nn.space.ranges import Held as Held
 from automl_nn.space.ranges import Integer as Integer

@@ -19,7 +19,7 @@ AutoMLError
 A message names the value, the rule and the way out, in one sentence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -94,3 +94,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=1)
     listed = f"Known: {', '.join(names)}."
     return f"Did you mean {near[0]!r}? {listed}" if near else listed
+
+
+def preview(values: Sequence[object]) -> str:
+    """The first few values, for a message.
+
+    Example:
+        >>> preview(range(9))
+        '0, 1, 2, 3, 4, ...'
+    """
+    shown = ", ".join(repr(value) for value in values[:5])
+    return f"{shown}, ..." if len(values) > 5 else shown

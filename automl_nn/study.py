@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from automl_nn.data.findings import Finding
 from automl_nn.data.image_given import images_of
 from automl_nn.data.maps import Maps
-from automl_nn.data.read import as_frame, read_frame
+from automl_nn.data.read import as_frame, read_frame, release_unused
 from automl_nn.data.series import SeriesColumns
 from automl_nn.data.table import Role
 from automl_nn.decide.decider import DAYS, days_since_the_first
@@ -19,14 +19,16 @@ from automl_nn.decide.stored import GROUPS
 from automl_nn.errors import NoTrialError, StorageError
 from automl_nn.model.build import check_buildable
 from automl_nn.model.recipes import conflicts
-from automl_nn.results import Results
+from automl_nn.results.results import Results
 from automl_nn.review.about import about
 from automl_nn.review.thumbnails import keep_thumbnails
 from automl_nn.search.defaults import STORAGE, TIMEOUT
 from automl_nn.search.events import Event
+from automl_nn.search.image_spaces import least_for_statistics
 from automl_nn.search.limits import Limits, note_limits
+from automl_nn.search.parting import Parting
 from automl_nn.search.plan import Budget
-from automl_nn.search.problem import Parting, Problem
+from automl_nn.search.problem import Problem
 from automl_nn.search.references.fit import add_references
 from automl_nn.search.refit import refit_trials
 from automl_nn.search.series import pose_any
@@ -112,6 +114,8 @@ class Study(Results):
             weight=weight,
             seed=seed,
         )
+        del frame
+        release_unused()
         self.name, self._url, self._seed, self._command = name, storage, seed, command
         self.task: Task = self.problem.task
         self._judged = {} if judged_by is None else {"judged_by": judged_by}
@@ -146,7 +150,8 @@ class Study(Results):
         if self.problem is None:
             return []
         config = defaults(self.space)
-        return conflicts(config["model"], batch_size=config["train"]["batch_size"])
+        least = least_for_statistics(self.problem)
+        return conflicts(config["model"], batch_size=config["train"]["batch_size"], least=least)
 
     def tune(
         self,

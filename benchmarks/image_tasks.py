@@ -1,33 +1,36 @@
-"""What images learn when they are asked more than a class: tiny heat maps, labels with gaps, images beside a table.
+"""What images learn when they are asked more than a class: labels with gaps, tiny heat maps, tiny batches, likeness.
 
+    python benchmarks/image_tasks.py labels         # mean average precision: all labels, half of them, what others do
     python benchmarks/image_tasks.py heat           # correlation per epoch: standardized targets, and raw ones
-    python benchmarks/image_tasks.py labels         # mean average precision: all labels, half of them, "missing = no"
+    python benchmarks/image_tasks.py batch          # accuracy with batches of 2 and of 64, and with batch norm alone
+    python benchmarks/image_tasks.py embeddings     # recall at 1: triplets, and a classifier's hidden units
     python benchmarks/image_tasks.py fusion         # log loss: image and table, image alone, table alone
     python benchmarks/image_tasks.py unlabelled     # accuracy with 5 % of labels: the others left out, and taking part
-    python benchmarks/image_tasks.py embeddings     # recall at 1: triplets, and a classifier's hidden units
 
 Data are made of scikit-learn's digits; `--npz FILE` takes others, with arrays `X`, `y` and, for `fusion`, `table`.
-`--seconds` is the time of each search, `--trials` a number of trials in its place, `--epochs` those of a training.
+Each way has a number of trials and of epochs, or of seconds, that takes some minutes on one core; `--trials`,
+`--seconds`, `--epochs` and `--seeds` set others.
 """
 
 import argparse
 import math
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
-from sklearn.metrics import average_precision_score, log_loss
+from sklearn.metrics import accuracy_score, average_precision_score, log_loss
 
 from automl_nn import AutoMLClassifier, ImageClassifier, ImageEmbedder, Study
 from automl_nn.data.image import Images
 from automl_nn.data.image_given import no_table
 from automl_nn.data.maps import Maps
+from automl_nn.errors import AutoMLError
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.map_problem import pose_maps
@@ -37,123 +40,223 @@ from automl_nn.space.draw import defaults
 from automl_nn.task.maps import encode_maps
 from automl_nn.task.metrics import find_metric
 from automl_nn.task.tasks import Regression
+from automl_nn.train.device import threads
 from automl_nn.train.optimizers import OPTIMIZERS
+
+Array = NDArray[Any]
 
 OPTIMIZERS_TRIED: Mapping[str, Mapping[str, Any]] = {
     "adamw": {"train.optimizer.name": "adamw", "train.optimizer.lr": 3e-3},
     "sgd": {"train.optimizer.name": "sgd", "train.optimizer.lr": 3e-2},
 }
 
-CANVAS, N_COLLAGES = 32, 1500
+N_COLLAGES, TRAIN_SHARE = 1500, 0.75
 
 N_SHOWN = 7
 """Labelled digits of each class, 5 % of those that train."""
 
+N_KNOWN, N_EACH, NOISE = 50, 20, 30.0
+"""Numbers that train out of 100, images of each, and how much grey is added to them at random."""
 
-def collages(*, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """Up to four digits on a canvas: images, heat of size 0.01 at their middles, and which digits there are."""
-    digits, rng = load_digits(), np.random.default_rng(seed)
-    images = np.zeros((N_COLLAGES, CANVAS, CANVAS), dtype=np.uint8)
-    heat = np.zeros((N_COLLAGES, CANVAS, CANVAS), dtype=np.float32)
+
+@final
+@dataclass(frozen=True)
+class Asked:
+    """What is measured, and for how long.
+
+    Args:
+        npz: File with the data; None for scikit-learn's digits.
+        trials: Trials of each search; None for as many as there is time for.
+        seconds: Time of each search; None if trials are counted.
+        epochs: Epochs of each training.
+        seeds: How often all is done anew.
+    """
+
+    npz: Path | None
+    trials: int | None
+    seconds: float | None
+    epochs: int | None
+    seeds: int
+
+    def budget(self, settings: Mapping[str, Any] | None = None, *, seed: int) -> dict[str, Any]:
+        """Parameters of an estimator."""
+        epochs = {} if self.epochs is None else {"train.n_epochs": self.epochs}
+        every = {"model.backbone.d_block": 8, **epochs, **(settings or {})}
+        return {"n_trials": self.trials, "timeout": self.seconds, "settings": every, "random_state": seed}
+
+    def given(self, *names: str) -> list[Array]:
+        """Arrays of the file."""
+        assert self.npz is not None
+        with np.load(self.npz) as arrays:
+            return [arrays[name] for name in names]
+
+
+def digits() -> tuple[Array, Array]:
+    found = load_digits()
+    return (found.images * 15).astype(np.uint8), found.target
+
+
+def part(n: int, *, seed: int) -> NDArray[np.bool_]:
+    """Which rows train."""
+    return np.random.default_rng(seed).random(n) < TRAIN_SHARE
+
+
+def collages(*, seed: int, side: int, most: int) -> tuple[Array, Array, Array]:
+    """Some digits on a canvas: images, heat of size 0.01 at their middles, and which digits there are."""
+    found, rng = load_digits(), np.random.default_rng(seed)
+    images = np.zeros((N_COLLAGES, side, side), dtype=np.uint8)
+    heat = np.zeros((N_COLLAGES, side, side), dtype=np.float32)
     labels = np.zeros((N_COLLAGES, 10), dtype=np.float32)
-    y, x = np.mgrid[:CANVAS, :CANVAS]
+    y, x = np.mgrid[:side, :side]
     for image, warm, label in zip(images, heat, labels, strict=True):
-        for _ in range(rng.integers(0, 5)):
-            i, (row, column) = rng.integers(len(digits.images)), rng.integers(0, CANVAS - 8, 2)
+        for _ in range(rng.integers(0, most + 1)):
+            i, (row, column) = rng.integers(len(found.images)), rng.integers(0, side - 8, 2)
             square = image[row : row + 8, column : column + 8]
-            np.maximum(square, (digits.images[i] * 15).astype(np.uint8), out=square)
+            np.maximum(square, (found.images[i] * 15).astype(np.uint8), out=square)
             away = (y - row - 3.5) ** 2 + (x - column - 3.5) ** 2
             np.maximum(warm, 0.01 * np.exp(-away / 4.5), out=warm)
-            label[digits.target[i]] = 1
+            label[found.target[i]] = 1
     return images, heat, labels
 
 
-def heat(_: argparse.Namespace) -> None:
-    images, maps, _labels = collages(seed=0)
+def heat(asked: Asked) -> None:
+    images, maps, _labels = collages(seed=0, side=32, most=4)
     scaled = pose_maps(pd.DataFrame(index=range(len(images))), Maps.of(maps), Images.of(images))
     raw = replace(scaled, task=Regression(scaled.task.targets, scaled.task.metric))
     raw = replace(raw, y=encode_maps(raw.task, Maps.of(maps)))
     for name, optimizer in OPTIMIZERS_TRIED.items():
+        epochs = {"train.n_epochs": asked.epochs}
         curves = {
-            "standardized": list(correlations(scaled, optimizer)),
-            "raw": list(correlations(raw, optimizer)),
+            f"{what}, {target}": [scores[what] for scores in told]
+            for target, problem in (("standardized", scaled), ("raw", raw))
+            for told in [list(of_epochs(problem, {**optimizer, **epochs}))]
+            for what in ("correlation", "r2")
         }
-        epochs = pd.RangeIndex(1, 1 + len(curves["raw"]), name=name)
-        print(pd.DataFrame(curves, index=epochs).round(3).to_string(), flush=True)
+        index = pd.RangeIndex(1, 1 + len(next(iter(curves.values()))), name=name)
+        print(pd.DataFrame(curves, index=index).round(3).to_string(), flush=True)
 
 
-def correlations(problem: Problem, optimizer: Mapping[str, Any]) -> Iterator[float]:
-    """Correlation with the truth after each epoch of a small network with batch norm."""
+def of_epochs(problem: Problem, chosen: Mapping[str, Any]) -> Iterator[Mapping[str, float]]:
+    """Scores after each epoch of a small network with batch norm; r2 is 0 for whoever stays at the mean."""
     settings: dict[str, Any] = {"model.recipe": "relu-he-batchnorm", "model.backbone.d_block": 8}
-    settings |= {"train.n_epochs": 8, "train.batch_size": 16}
     space = space_for(problem)
     space = {**space, "train": {**space["train"], "optimizer": OPTIMIZERS}}
-    config = defaults(edit_space(space, {**settings, **optimizer}))
+    config = defaults(edit_space(space, {**settings, "train.batch_size": 16, **chosen}))
     for (progress,) in Attempt(Encodings(problem), [config], seeds=[0]).epochs(seconds=math.inf):
-        yield float(progress.row.metrics["val"]["correlation"])
+        yield progress.row.metrics["val"]
 
 
-def labels(args: argparse.Namespace) -> None:
-    if args.npz is None:
-        X, _, y = collages(seed=0)
-    else:
-        X, y = np.load(args.npz)["X"], np.load(args.npz)["y"]
-    train = np.arange(len(X)) < 0.75 * len(X)
-    gaps = np.random.default_rng(0).random(y.shape) < 0.5
-    half = np.where(gaps, np.nan, y.astype(float))
-    ways = {"all labels": y.astype(float), "half of them": half, "missing = no": np.where(gaps, 0.0, y)}
-    for name, known in ways.items():
-        classifier = ImageClassifier(**args.budget, settings=args.settings)
-        probability = classifier.fit(X[train], known[train]).predict_proba(X[~train])
-        print(f"{name:14s} {average_precision_score(y[~train], probability, average='macro'):.4f}", flush=True)
-    chosen = known_rows(half[train])
-    print(f"rows without a gap: {len(chosen)} of {int(train.sum())}, too few to train on alone")
+def labels(asked: Asked) -> None:
+    found = []
+    for seed in range(asked.seeds):
+        if asked.npz is None:
+            X, _, y = collages(seed=seed, side=24, most=3)
+        else:
+            X, y = asked.given("X", "y")
+        train, gaps = part(len(X), seed=seed), np.random.default_rng(seed).random(y.shape) < 0.5
+        half = np.where(gaps, np.nan, y.astype(float))
+        whole = train & np.isfinite(half).all(axis=1)
+        ways = {
+            "all labels": (train, y.astype(float)),
+            "half of them": (train, half),
+            "missing = no": (train, np.where(gaps, 0.0, y)),
+            "drop the row": (whole, half),
+        }
+        found.append({name: of_labels(asked, X, y, rows, known, ~train, seed) for name, (rows, known) in ways.items()})
+        print(f"seed {seed}: " + ", ".join(f"{name} {score:.4f}" for name, score in found[-1].items()), flush=True)
+    mean = pd.DataFrame(found).mean()
+    share = mean["half of them"] / mean["all labels"]
+    print("mean: " + ", ".join(f"{name} {score:.4f}" for name, score in mean.items()) + f"; half / all {share:.3f}")
 
 
-def known_rows(y: NDArray[Any]) -> NDArray[np.int64]:
-    """Rows all of whose labels are known: what is left of the data where others drop the row."""
-    return np.flatnonzero(np.isfinite(y).all(axis=1))
+def of_labels(asked: Asked, X: Array, y: Array, rows: Array, known: Array, test: Array, seed: int) -> float:
+    """Mean average precision on rows that test; that of a ranking at random where there are too few to learn from."""
+    classifier = ImageClassifier(**asked.budget(seed=seed))
+    try:
+        probability = classifier.fit(X[rows], known[rows]).predict_proba(X[test])
+    except AutoMLError:
+        return float(y[test].mean())
+    return float(average_precision_score(y[test], probability, average="macro"))
 
 
-def fusion(args: argparse.Namespace) -> None:
-    X, table, y = written_beside() if args.npz is None else given(args.npz)
-    train = np.random.default_rng(0).random(len(X)) < 0.75
-    budget = args.budget
-    fused = ImageClassifier(**budget).fit(X[train], y[train], table=table[train])
-    proba = {"image and table": fused.predict_proba(X[~train], table=table[~train])}
-    proba["image"] = ImageClassifier(**budget).fit(X[train], y[train]).predict_proba(X[~train])
-    proba["table"] = AutoMLClassifier(**budget).fit(table[train], y[train]).predict_proba(table[~train])
-    for name, p in proba.items():
-        print(f"{name:16s} log loss {log_loss(y[~train], p, labels=fused.classes_):.4f}", flush=True)
+def batch(asked: Asked) -> None:
+    X, y = digits() if asked.npz is None else asked.given("X", "y")
+    ways: dict[str, dict[str, Any]] = {
+        "batches of 64": {"train.batch_size": 64},
+        "batches of 2": {"train.batch_size": 2},
+        "batches of 2, batch norm alone": {"train.batch_size": 2, "model.recipe": "relu-he-batchnorm"},
+    }
+    for seed in range(asked.seeds):
+        train = part(len(X), seed=seed)
+        for name, settings in ways.items():
+            classifier = ImageClassifier(**asked.budget(settings, seed=seed)).fit(X[train], y[train])
+            score = accuracy_score(y[~train], classifier.predict(X[~train]))
+            norm = classifier.trials_["model.normalization.name"][0]
+            print(f"seed {seed}: {name:31s} accuracy {score:.4f}, best trial with {norm} norm", flush=True)
 
 
-def written_beside() -> tuple[NDArray[np.uint8], pd.DataFrame, NDArray[np.int64]]:
-    """The upper half of each digit as an image, the means of the lower one's rows and columns as a table."""
-    digits = load_digits()
-    lower = digits.images[:, 4:]
-    table = pd.DataFrame(np.concatenate([lower.mean(1), lower.mean(2)], axis=1)).add_prefix("mean")
-    return (digits.images[:, :4] * 15).astype(np.uint8), table, digits.target
+def embeddings(asked: Asked) -> None:
+    for seed in range(asked.seeds):
+        parts = numbers(seed=seed) if asked.npz is None else of_classes(*asked.given("X", "y"), seed=seed)
+        X, y = parts.pop("train")
+        for loss in ("semi_hard", "contrastive"):
+            with tempfile.TemporaryDirectory() as folder:
+                budget = asked.budget({"train.loss.name": loss}, seed=seed)
+                embedder = ImageEmbedder(**budget, storage=f"sqlite:///{folder}/study.db").fit(X, y)
+                told = {name: recall(embedder.transform(own), of) for name, (own, of) in parts.items()}
+                print(f"seed {seed}: {loss + ' embeddings':24s} {sentence(told)}; {counted(embedder)}", flush=True)
+        classifier = ImageClassifier(**asked.budget(seed=seed)).fit(X, y)
+        told = {name: recall(hidden_units(classifier, own), of) for name, (own, of) in parts.items()}
+        print(f"seed {seed}: classifier's last layer   {sentence(told)}", flush=True)
 
 
-def given(file: Path) -> tuple[NDArray[Any], pd.DataFrame, NDArray[Any]]:
-    arrays = np.load(file)
-    return arrays["X"], pd.DataFrame(arrays["table"]).add_prefix("x"), arrays["y"]
+def numbers(*, seed: int) -> dict[str, tuple[Array, Array]]:
+    """Two digits side by side, whose number is their class; half of the numbers, and half of the digits, train."""
+    (images, digit), rng = digits(), np.random.default_rng(seed)
+    trains = rng.random(len(digit)) < 0.5
+    known = rng.permutation(100) < N_KNOWN
+
+    def drawn(classes: Array, pool: Array, n_each: int) -> tuple[Array, Array]:
+        y = np.repeat(classes, n_each)
+        sides = [images[[rng.choice(np.flatnonzero(pool & (digit == d))) for d in of]] for of in (y // 10, y % 10)]
+        X = np.concatenate(sides, axis=2) * (10 / 15) + NOISE
+        return np.clip(X + rng.normal(0, NOISE, X.shape), 0, 255).astype(np.uint8), y
+
+    return {
+        "train": drawn(np.flatnonzero(known), trains, N_EACH),
+        "known numbers": drawn(np.flatnonzero(known), ~trains, N_EACH // 2),
+        "new numbers": drawn(np.flatnonzero(~known), ~trains, N_EACH // 2),
+    }
 
 
-def embeddings(args: argparse.Namespace) -> None:
-    digits = load_digits()
-    X, y = (digits.images * 15).astype(np.uint8), digits.target
-    train = np.random.default_rng(0).random(len(X)) < 0.75
-    budget = args.budget | {"settings": args.settings}
-    triplets = ImageEmbedder(**budget).fit(X[train], y[train])
-    print(f"triplets           recall at 1 {triplets.score(X[~train], y[~train]):.4f}", flush=True)
-    classifier = ImageClassifier(**budget).fit(X[train], y[train])
-    hidden = hidden_units(classifier, X[~train])
-    codes = y[~train].astype(float)[:, None]
-    print(f"classifier's units recall at 1 {find_metric('recall_at_1', 'embedding').score(codes, hidden):.4f}")
+def of_classes(X: Array, y: Array, *, seed: int) -> dict[str, tuple[Array, Array]]:
+    """Seven of ten classes train, but for some of their rows."""
+    classes = np.random.default_rng(seed).permutation(np.unique(y))
+    known, train = np.isin(y, classes[: round(0.7 * len(classes))]), part(len(y), seed=seed)
+    rows = {"train": known & train, "known classes": known & ~train, "new classes": ~known}
+    return {name: (X[own], y[own]) for name, own in rows.items()}
 
 
-def hidden_units(classifier: ImageClassifier, X: NDArray[Any]) -> NDArray[Any]:
+def recall(vectors: Array, y: Array) -> tuple[float, float]:
+    """Recall at 1 and mean average precision."""
+    codes = np.unique(y, return_inverse=True)[1].astype(float)[:, None]
+    at_1, precision = (find_metric(name, "embedding") for name in ("recall_at_1", "mean_average_precision"))
+    return at_1.score(codes, vectors), precision.score(codes, vectors)
+
+
+def sentence(told: Mapping[str, tuple[float, float]]) -> str:
+    return ", ".join(f"{name}: recall at 1 {at_1:.3f}, mAP {precision:.3f}" for name, (at_1, precision) in told.items())
+
+
+def counted(embedder: ImageEmbedder) -> str:
+    """Triplets of the images that choose, in the first and the last epoch of the best trial."""
+    epochs, best = embedder.study_.epochs(), embedder.trials_["number"].iloc[0]
+    own = epochs[epochs["number"] == best]
+    kinds = {kind: own[f"val.{kind}_triplets"] for kind in ("hard", "semi_hard", "easy")}
+    return "triplets " + ", ".join(f"{kind} {n.iloc[0]:.0f} -> {n.iloc[-1]:.0f}" for kind, n in kinds.items())
+
+
+def hidden_units(classifier: ImageClassifier, X: Array) -> Array:
     """What the last layer of a classifier's first network reads, as directions."""
     network, seen = classifier.predictor_.networks[0].network, []  # type: ignore[union-attr]
     hook = network.head.register_forward_pre_hook(lambda _, args: seen.append(args[0][0]))
@@ -163,40 +266,90 @@ def hidden_units(classifier: ImageClassifier, X: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(units / np.linalg.norm(units, axis=1, keepdims=True))
 
 
-def unlabelled(args: argparse.Namespace) -> None:
-    digits = load_digits()
-    X, y = (digits.images * 15).astype(np.uint8), digits.target.astype(float)
-    for seed in range(3):
-        rng = np.random.default_rng(seed)
-        train = rng.random(len(X)) < 0.75
-        shown = [rng.choice(np.flatnonzero(train & (y == digit)), N_SHOWN, replace=False) for digit in range(10)]
-        hidden = np.where(np.isin(np.arange(len(y)), shown), y, np.nan)
-        scores = {}
-        for name in ("none", "confident"):
-            settings = args.settings | {"train.pseudo.name": name}
-            columns = pd.DataFrame({"y": hidden[train]})
-            with tempfile.TemporaryDirectory() as folder:
-                storage = f"sqlite:///{folder}/studies.db"
-                study = Study(columns, "y", task="multiclass", images=X[train], settings=settings, storage=storage)
-                study.tune(n_trials=args.trials, timeout=args.budget["timeout"])
-                predicted = study.predictor().predict_proba(X[~train]).argmax(axis=1)
-            scores[name] = float(np.mean(predicted == y[~train]))
-        print(
-            f"split {seed}: labelled alone {scores['none']:.4f}, with the others {scores['confident']:.4f}", flush=True
-        )
+def fusion(asked: Asked) -> None:
+    if asked.npz is None:
+        X, beside, y = written_beside()
+    else:
+        X, columns, y = asked.given("X", "table", "y")
+        beside = pd.DataFrame(columns).add_prefix("x")
+    for seed in range(asked.seeds):
+        train, budget = part(len(X), seed=seed), asked.budget(seed=seed)
+        fused = ImageClassifier(**budget).fit(X[train], y[train], table=beside[train])
+        proba = {"image and table": fused.predict_proba(X[~train], table=beside[~train])}
+        proba["image alone"] = ImageClassifier(**budget).fit(X[train], y[train]).predict_proba(X[~train])
+        plain = {name: value for name, value in budget.items() if name != "settings"}
+        proba["table alone"] = AutoMLClassifier(**plain).fit(beside[train], y[train]).predict_proba(beside[~train])
+        told = (f"{name} {log_loss(y[~train], p, labels=fused.classes_):.4f}" for name, p in proba.items())
+        print(f"seed {seed}: log loss " + ", ".join(told), flush=True)
 
 
-WAYS = {"unlabelled": unlabelled, "heat": heat, "labels": labels, "fusion": fusion, "embeddings": embeddings}
+def written_beside() -> tuple[Array, pd.DataFrame, Array]:
+    """The upper half of each digit as an image, the means of the lower one's rows and columns as a table."""
+    found = load_digits()
+    lower = found.images[:, 4:]
+    beside = pd.DataFrame(np.concatenate([lower.mean(1), lower.mean(2)], axis=1)).add_prefix("mean")
+    return (found.images[:, :4] * 15).astype(np.uint8), beside, found.target
 
-if __name__ == "__main__":
+
+def unlabelled(asked: Asked) -> None:
+    X, y = digits() if asked.npz is None else asked.given("X", "y")
+    found = []
+    for seed in range(asked.seeds):
+        train, rng = part(len(X), seed=seed), np.random.default_rng(seed)
+        shown = [rng.choice(np.flatnonzero(train & (y == name)), N_SHOWN, replace=False) for name in np.unique(y)]
+        hidden = np.where(np.isin(np.arange(len(y)), shown), y.astype(float), np.nan)[train]
+        ways = {"labelled alone": "none", "with the others": "confident"}
+        told = {
+            way: accuracy_score(y[~train], partly(asked, X[train], hidden, X[~train], name, seed))
+            for way, name in ways.items()
+        }
+        found.append(told)
+        print(f"seed {seed}: accuracy " + ", ".join(f"{way} {score:.4f}" for way, score in told.items()), flush=True)
+    print("mean: accuracy " + ", ".join(f"{way} {score:.4f}" for way, score in pd.DataFrame(found).mean().items()))
+
+
+def partly(asked: Asked, X: Array, hidden: Array, X_test: Array, pseudo: str, seed: int) -> Array:
+    """Classes of images that test, by a study some of whose images have no label."""
+    budget = asked.budget({"train.pseudo.name": pseudo}, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        storage = f"sqlite:///{folder}/studies.db"
+        frame = pd.DataFrame({"y": hidden})
+        study = Study(frame, "y", task="multiclass", images=X, settings=budget["settings"], storage=storage, seed=seed)
+        study.tune(n_trials=budget["n_trials"], timeout=budget["timeout"], references=False)
+        probability = study.predictor().predict_proba(X_test)
+        study.store.close()
+    classes: Array = np.unique(hidden[np.isfinite(hidden)])
+    return np.asarray(classes[probability.argmax(axis=1)])
+
+
+WAYS = {
+    "labels": (labels, Asked(None, trials=1, seconds=None, epochs=80, seeds=2)),
+    "heat": (heat, Asked(None, trials=None, seconds=None, epochs=8, seeds=1)),
+    "batch": (batch, Asked(None, trials=2, seconds=None, epochs=6, seeds=1)),
+    "embeddings": (embeddings, Asked(None, trials=None, seconds=40.0, epochs=None, seeds=2)),
+    "fusion": (fusion, Asked(None, trials=4, seconds=None, epochs=20, seeds=2)),
+    "unlabelled": (unlabelled, Asked(None, trials=3, seconds=None, epochs=30, seeds=3)),
+}
+"""What can be measured, and how long each takes unless somebody says otherwise."""
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=WAYS)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    parser.add_argument("--trials", type=int)
-    parser.add_argument("--epochs", type=int)
     parser.add_argument("--npz", type=Path)
-    args = parser.parse_args()
-    args.budget = {"n_trials": args.trials, "timeout": None if args.trials else args.seconds, "random_state": 0}
-    args.settings = {"model.backbone.d_block": 8}
-    args.settings |= {"train.n_epochs": args.epochs} if args.epochs else {}
-    WAYS[args.what](args)
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--trials", type=int)
+    budget.add_argument("--seconds", type=float)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--seeds", type=int)
+    options = vars(parser.parse_args())
+    way, asked = WAYS[options.pop("what")]
+    chosen = {name: value for name, value in options.items() if value is not None}
+    if chosen.keys() & {"trials", "seconds"}:
+        asked = replace(asked, trials=None, seconds=None)
+    with threads(1):
+        way(replace(asked, **chosen))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,6 @@
+import inspect
 import pickle
+import re
 import shutil
 from contextlib import contextmanager
 
@@ -17,9 +19,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sqlalchemy import make_url
 
-from automl_nn import AutoMLClassifier, AutoMLRegressor, Predictor, Study
+from automl_nn import AutoMLClassifier, AutoMLRegressor, Predictor, Study, estimator
+from automl_nn.errors import DecisionError
 from automl_nn.estimator import base
-from automl_nn.estimator.classifier import cut_at_half
+from automl_nn.estimator.decided import cut_at_half, decided
 from automl_nn.search.store import Store
 
 SETTINGS = {
@@ -98,6 +101,33 @@ def people():
 )
 def test_the_estimators_keep_the_contract_of_scikit_learn(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("name", estimator.__all__)
+def test_the_parameters_of_an_estimator_are_those_that_it_describes(name):
+    kind = getattr(estimator, name)
+    described = re.findall(r"(?m)^ {8}(\w+):", kind.__doc__.partition("Args:")[2].partition("Attributes:")[0])
+    parameters = inspect.signature(kind).parameters
+    assert set(described) == set(parameters) == set(kind._get_param_names())
+    assert all(p.kind is p.KEYWORD_ONLY or p.name == "estimator" for p in parameters.values())
+
+
+class Asked:
+    """A study that tells what it is asked to decide."""
+
+    def decide(self, **asked):
+        return asked
+
+
+def test_a_classifier_decides_for_what_it_is_given_or_for_a_metric_of_actions():
+    plain = {"with_references": False}
+    assert decided(Asked(), None, metric="balanced_accuracy") == plain
+    assert decided(Asked(), {"cost": (1, 9), "prevalence": 0.1}, metric=None) == plain | {
+        "cost": (1, 9),
+        "prevalence": 0.1,
+    }
+    with pytest.raises(DecisionError, match="Unknown goal 'f1'"):
+        decided(Asked(), {"f1": True}, metric=None)
 
 
 def test_a_frame_of_texts_categories_dates_and_missing_values_is_read(people):

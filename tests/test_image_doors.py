@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from automl_nn.errors import DataError, ModelFileError
 from automl_nn.estimator import ImageClassifier, ImageRegressor
-from automl_nn.predict import Predictor
+from automl_nn.predict.predictor import Predictor
 from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 1, "model.backbone.d_block": 8, "model.backbone.n_blocks": 2, "model.backbone.n_residual": 0}
@@ -162,7 +162,7 @@ def test_a_study_goes_on_where_it_stopped_and_refuses_other_images(digits, tmp_p
 
 
 def test_folds_and_refits_read_images_too(digits, tmp_path):
-    from automl_nn.search.problem import Parting
+    from automl_nn.search.parting import Parting
 
     X, y = digits
     told = {"settings": QUICK, "storage": f"sqlite:///{tmp_path}/s.db", "parting": Parting(folds=2)}

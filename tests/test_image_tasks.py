@@ -147,7 +147,7 @@ def test_labels_may_be_missing_and_do_not_count():
     assert average_precision_score(y, probability) > 0.9
 
 
-@pytest.mark.parametrize("loss", ["semi_hard", "batch_hard"])
+@pytest.mark.parametrize("loss", ["semi_hard", "batch_hard", "contrastive"])
 def test_embeddings_bring_a_class_together_and_count_triplets(loss, tmp_path):
     images, _, place = spots()
     y = np.array(["left", "right"])[(place[:, 1] > SIDE / 2).astype(int)]

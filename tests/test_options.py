@@ -10,7 +10,7 @@ import pytest
 
 import automl_nn
 from automl_nn.search.spaces import default_space
-from automl_nn.space.draw import default_params, defaults, flatten, suggest
+from automl_nn.space.draw import defaults, flatten, starts, suggest
 from automl_nn.space.edit import fix
 from automl_nn.space.options import Bundles, Option, Options
 from automl_nn.space.ranges import Held, Integer, Range, Real
@@ -88,7 +88,7 @@ def test_every_knob_is_a_parameter_of_its_maker(option):
 
 @pytest.mark.parametrize("option", CASES)
 def test_the_defaults_replay(option):
-    trial = optuna.trial.FixedTrial(default_params(option.space))
+    trial = optuna.trial.FixedTrial(starts(option.space))
     assert suggest(trial, option.space) == defaults(option.space)
 
 
@@ -129,5 +129,5 @@ def test_a_space_can_be_drawn_from_and_every_draw_replays(space):
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_the_first_trial_of_a_space_is_its_defaults(space):
     study = optuna.create_study()
-    study.enqueue_trial(default_params(space))
+    study.enqueue_trial(starts(space))
     assert suggest(study.ask(), space) == defaults(space)

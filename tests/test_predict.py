@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from automl_nn.errors import DataError, ModelFileError
-from automl_nn.predict import CHECKSUMS, MANIFEST, Predictor, _checksum
+from automl_nn.predict.archive import CHECKSUMS, MANIFEST, checksum
+from automl_nn.predict.predictor import Predictor
 from automl_nn.study import Study
 
 
@@ -105,7 +106,7 @@ def rewrite(path, target, change):
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     change(files)
-    files[CHECKSUMS] = json.dumps({name: _checksum(data) for name, data in files.items() if name != CHECKSUMS}).encode()
+    files[CHECKSUMS] = json.dumps({name: checksum(data) for name, data in files.items() if name != CHECKSUMS}).encode()
     with zipfile.ZipFile(target, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)

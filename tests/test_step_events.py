@@ -1,6 +1,7 @@
 """Events in series whose steps a study has scored: decisions, reports, pictures, model files."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,10 @@ import pytest
 from automl_nn.cli import main
 from automl_nn.data.series import SeriesColumns
 from automl_nn.decide.event_decision import EventCuts
+from automl_nn.decide.stored_events import weigh_events
 from automl_nn.estimator import StepClassifier
-from automl_nn.predict import Predictor
+from automl_nn.predict.predictor import Predictor
+from automl_nn.search.parting import Parting
 from automl_nn.study import Study
 from automl_nn.task.events import Events
 
@@ -83,6 +86,21 @@ def test_an_alarm_does_not_reach_into_the_next_series(storage):
     assert alone["event"].tolist() == found[found["s"].isin(["s3", "s20"])]["event"].tolist()
 
 
+def test_groups_of_series_are_drawn_as_a_whole(storage, tmp_path):
+    frame = bounces().assign(site=lambda frame: frame["s"].str[1:].astype(int) // 4)
+    parting = Parting(group="site", val_share=0.4)
+    by = SeriesColumns("s", "at")
+    study = Study(frame, "y", series=by, settings=QUICK, parting=parting, storage=f"sqlite:///{tmp_path}/grouped.db")
+    study.tune(n_trials=1, references=False)
+    decider = study.step_decider()
+    sites = frame["site"].to_numpy()[study.problem.steps.order[study.problem.split.val]]
+    assert len(np.unique(decider.groups)) == 4 * len(np.unique(decider.units))
+    assert [len(np.unique(decider.units[sites == site])) for site in np.unique(sites)] == [1] * len(np.unique(sites))
+    apart = weigh_events(replace(decider, units=None), n_bootstrap=10)
+    assert weigh_events(decider, n_bootstrap=10).choice.utility_interval != apart.choice.utility_interval
+    assert decider.weigh().to_json() != replace(decider, units=None).weigh().to_json()
+
+
 def test_figures_stand_beside_random_scores_and_other_goals(run, own_folder):
     words = ("--tolerance", "2m", "--max-alarms", "100/day", "--compare", "event_f2", "--compare", "fp=1,fn=20")
     code, out, err = run(*words, "--picture", "seen", "-f", "json")
@@ -99,6 +117,7 @@ def test_figures_stand_beside_random_scores_and_other_goals(run, own_folder):
     assert report["time"]["false_alarms_per_day"] == pytest.approx(1.44 * trigger["false_alarms_per_1000_steps"])
     assert [row["goal"] for row in report["compare"]][1:] == ["event_f2", "cost(fp=1, fn=20) of 1,000 steps"]
     assert {"seen/events.csv", "seen/against_random.csv"} <= set(report["pictures"])
+    assert pd.read_csv("seen/events.csv")["series"].str.fullmatch(r"s\d+").all()  # as the data call them
 
 
 @pytest.mark.parametrize(

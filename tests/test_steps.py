@@ -6,13 +6,16 @@ import pytest
 
 from automl_nn.cli import main
 from automl_nn.data.series import SeriesColumns
-from automl_nn.errors import DataError
+from automl_nn.errors import DataError, SpaceError
 from automl_nn.estimator import SeriesClassifier, StepClassifier, StepRegressor
-from automl_nn.predict import Predictor
+from automl_nn.predict.predictor import Predictor
 from automl_nn.search.encodings import Encodings
+from automl_nn.search.knobs import training_curve
 from automl_nn.search.parting import Parting
 from automl_nn.search.series import pose_steps, window_lengths
-from automl_nn.search.series_spaces import step_space
+from automl_nn.search.series_spaces import STEP_PORTFOLIO, step_space
+from automl_nn.search.spaces import edit_space
+from automl_nn.space.draw import defaults
 from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 4, "train.n_windows": 64, "model.backbone.d_block": 16, "model.backbone.length": 32}
@@ -72,8 +75,25 @@ def test_where_the_end_of_a_series_tells_the_value_networks_look_back_only():
     problem = pose_steps(worn, ["y"], SeriesColumns("s"))
     assert problem.looks_back
     assert not pose_steps(worn.assign(y=np.roll(left, 50)), ["y"], SeriesColumns("s")).looks_back
-    assert [*step_space(problem)["model"]["backbone"]] == ["lstm"]
+    assert [*step_space(problem)["model"]["backbone"]] == ["lstm", "surroundings"]
     assert any("look back only" in finding.message for finding in problem.findings)
+
+
+def test_a_window_longer_than_every_series_is_refused(frame):
+    with pytest.raises(SpaceError, match="4096 is not possible: it takes a whole number from 8 to 160"):
+        edit_space(step_space(pose_steps(frame, ["y"], SeriesColumns("s"))), {"model.backbone.length": 4096})
+
+
+def test_hard_windows_are_known_from_the_second_epoch_on(frame):
+    encodings = Encodings(pose_steps(frame, ["y"], SeriesColumns("s", "t")))
+    knobs = {**QUICK, "train.n_windows": 32, "train.n_epochs": 2, "model.backbone.name": "tcn"}
+    configs = [
+        defaults(edit_space(step_space(encodings.problem), knobs | {"train.sampling.hard": hard}))
+        for hard in (0.0, 0.5)
+    ]
+    plain, hard = (training_curve(encodings, config) for config in configs)
+    assert plain[0].tolist() == hard[0].tolist()
+    assert plain[1].tolist() != hard[1].tolist()
 
 
 def test_average_precision_is_what_labels_of_steps_are_compared_by():
@@ -163,9 +183,10 @@ def test_the_shell_tunes_decides_and_predicts_steps(frame, capsys):
     capsys.readouterr()
 
 
-@pytest.mark.parametrize("share", [0.25, 0.5])
-def test_probabilities_keep_the_base_rate_whatever_share_of_windows_holds_events(frame, share):
-    settings = QUICK | {"train.sampling.name": "events", "train.sampling.share": share}
+@pytest.mark.parametrize(("share", "hard"), [(0.25, 0.25), (0.5, 0.0)])
+def test_probabilities_keep_the_base_rate_whatever_windows_are_drawn(frame, share, hard):
+    drawn = {"name": "events", "share": share, "hard": hard}
+    settings = QUICK | {f"train.sampling.{knob}": value for knob, value in drawn.items()}
     study = Study(frame, "y", series=SeriesColumns("s", "t"), settings=settings)
     study.tune(n_trials=1, references=False)
     chosen = study.problem.steps.order[study.problem.split.val]
@@ -236,3 +257,24 @@ def test_series_that_look_turned_are_told_of():
     X, y = np.random.default_rng(0).normal(size=(12, 40, 3)), np.arange(12) % 2
     with pytest.warns(UserWarning, match="40 channels and 3 steps"):
         SeriesClassifier(n_trials=1, settings={"model.backbone.n_features": 840}, random_state=0).fit(X, y)
+
+
+def spikes_in_series_of_all_scales(n_series=24, n_steps=200):
+    """What is unusual in one series is nothing in another one, ten thousand times as large."""
+    rng = np.random.default_rng(0)
+    y = rng.uniform(size=n_series * n_steps) < 0.02
+    x = rng.normal(size=len(y)) + 8 * y * rng.choice([-1, 1], len(y))
+    series, scale = np.repeat(np.arange(n_series), n_steps), 10.0 ** rng.uniform(0, 4, n_series)
+    return pd.DataFrame({"s": series, "x": (x + 100 * rng.normal(size=n_series)[series]) * scale[series], "y": y})
+
+
+def test_the_first_trials_of_steps_find_what_is_unusual_at_any_scale(tmp_path):
+    """A U-Net alone, on channels that are scaled as a whole, reaches 0.32."""
+    storage, settings = f"sqlite:///{tmp_path}/s.db", {"train.n_epochs": 8, "model.backbone.name": "surroundings"}
+    frame = spikes_in_series_of_all_scales()
+    study = Study(frame, "y", series=SeriesColumns("s"), storage=storage, settings=settings)
+    study.tune(n_trials=1, references=False)
+    assert study.best_score > 0.9
+    names = [entry.get("model.backbone.name") for entry in STEP_PORTFOLIO]
+    assert "surroundings" in names[:2]
+    study.store.close()

@@ -1,12 +1,15 @@
+import json
 from pathlib import Path
 
 import pytest
 
+from automl_nn.cli import main
 from automl_nn.cli.given import gather
 from automl_nn.search.series import pose_any
 from automl_nn.search.spaces import edit_space, space_for
 from automl_nn.space.draw import describe
 
+OF_IMAGES = ("digit_labels", "digit_maps", "digit_embeddings", "digits_beside_table")
 STUDIES = sorted((Path(__file__).parent.parent / "studies").glob("*.py"))
 
 
@@ -18,3 +21,12 @@ def test_a_study_file_poses_a_problem_and_edits_the_space(file):
     space = space_for(problem)
     assert describe(edit_space(space, given.settings)) != describe(space)
     assert given.budget
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_a_study_of_images_runs(name, capsys):
+    (file,) = (file for file in STUDIES if file.stem == name)
+    quick = ["--set", "train.n_epochs=1", "--set", "model.backbone.d_block=8", "--n-trials", "1"]
+    assert main(["tune", str(file), *quick, "-f", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["best_score"] is not None

@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_linnerud, load_wine
 
 from automl_nn.estimator import AutoMLClassifier, AutoMLRegressor
-from automl_nn.predict import Predictor
+from automl_nn.predict.predictor import Predictor
 from automl_nn.search.events import ReferenceEnded, TrialStarted
 from automl_nn.study import Study
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from automl_nn.data.roles import guess_role
-from automl_nn.predict import Predictor
+from automl_nn.predict.predictor import Predictor
 from automl_nn.search.problem import pose
 from automl_nn.study import Study
 

@@ -27,10 +27,12 @@ def check(
     series_id: options.SeriesId = None,
     per_step: options.PerStep = False,
     horizon: options.Horizon = None,
+    intervals: options.Intervals = None,
     gap: options.Gap = None,
     val_share: options.ValShare = None,
     folds: options.Folds = None,
     labels: options.Labels = None,
+    maps: options.Maps = None,
     image_size: options.ImageSize = None,
     skip_bad: options.SkipBad = False,
     image_cache: options.ImageCache = None,
@@ -52,11 +54,13 @@ def check(
     asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
     pictures: dict[str, Any] = {
         "labels": labels,
+        "maps": maps,
         "image_size": image_size,
         "skip_bad": skip_bad or None,
         "image_cache": image_cache,
     }
-    asked |= {"series_id": series_id, "per_step": per_step or None, "horizon": horizon, **pictures}
+    steps: dict[str, Any] = {"series_id": series_id, "per_step": per_step, "horizon": horizon, "intervals": intervals}
+    asked |= {**steps, "per_step": per_step or None, **pictures}
     given = gather(file, asked=asked)
     given_parts: dict[str, Any] = {"parting": given.parting, "seed": seed, "images": given.images}
     problem = pose_any(given.frame, given.target, given.series, weight=None, **given.task, **given_parts)

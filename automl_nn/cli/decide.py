@@ -1,12 +1,11 @@
 """`automl-nn decide`: choose where to cut the scores, and write the model."""
 
 from pathlib import Path
-from typing import Any
 
 from automl_nn.cli import decide_options as ask
 from automl_nn.cli import event_options as ask_events
 from automl_nn.cli import options
-from automl_nn.cli.asked import Asked, Columns, Extras
+from automl_nn.cli.asked import Asked, Columns, Extras, Report
 from automl_nn.cli.decide_saved import decide_saved, given_options
 from automl_nn.cli.decide_study import decide_study
 from automl_nn.cli.event_options import Spans, goals_of_events
@@ -93,24 +92,27 @@ def decide(
         output_events=output_events,
     )
     spans.check(events or saved is not None)
-    is_file = columns.are_of_a_file or Path(study).is_file()
     if saved is not None:
         more = [*given_options(columns, spans), *(["--events"] if events else [])]
         report = decide_saved(study, saved, asked, extras=extras, more=more, storage=storage)
-    elif events and is_file:
-        report = decide_event_file(Path(study), asked, columns=columns, extras=extras, spans=spans)
+    elif columns.are_of_a_file or Path(study).is_file():
+        report = _of_file(Path(study), asked, columns=columns, extras=extras, spans=spans if events else None)
     elif events:
         report = decide_event_study(study, asked, columns=columns, extras=extras, spans=spans, storage=storage)
-    elif is_file and columns.are_several:
-        report = decide_label_file(Path(study), asked, columns=columns, extras=extras)
-    elif is_file:
-        report = decide_file(Path(study), asked, columns=columns, extras=extras)
     else:
         report = decide_study(study, asked, columns=columns, extras=extras, storage=storage)
     show(report if form is Format.json else _brief(report), form)
 
 
-def _brief(report: dict[str, Any]) -> dict[str, Any]:
+def _of_file(file: Path, asked: Asked, *, columns: Columns, extras: Extras, spans: Spans | None) -> Report:
+    """The report on a file of scores; spans are given where events are counted."""
+    if spans is not None:
+        return decide_event_file(file, asked, columns=columns, extras=extras, spans=spans)
+    decide_scores = decide_label_file if columns.are_several else decide_file
+    return decide_scores(file, asked, columns=columns, extras=extras)
+
+
+def _brief(report: Report) -> Report:
     from automl_nn.review.decisions import brief
 
     return brief(report)

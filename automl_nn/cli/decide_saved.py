@@ -25,7 +25,7 @@ def decide_saved(
     Raises:
         InputError: The study has no such decision, or an option is given that a saved decision has no use for.
     """
-    from automl_nn.results import StoredResults
+    from automl_nn.results.stored import StoredResults
     from automl_nn.review.decisions import decision_report
     from automl_nn.search.store import Store
 

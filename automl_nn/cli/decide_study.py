@@ -7,7 +7,7 @@ from automl_nn.cli.scores import PERIODS, check_period, numbers
 from automl_nn.errors import DecisionError
 
 if TYPE_CHECKING:
-    from automl_nn.results import Results
+    from automl_nn.results.results import Results
 
 SECONDS_OF_A_DAY = 86_400.0
 
@@ -27,7 +27,7 @@ def decide_study(name: str, asked: Asked, *, columns: Columns, extras: Extras, s
     """
     from automl_nn.cli.goals import read_costs
     from automl_nn.decide.goal import Goal
-    from automl_nn.results import StoredResults
+    from automl_nn.results.stored import StoredResults
     from automl_nn.review.decisions import compared, decision_report
 
     others = asked.others()
@@ -66,7 +66,7 @@ def check_files(extras: Extras) -> None:
 
         check_picture(extras.picture)
     if extras.output is not None:
-        from automl_nn.predict import check_model_file
+        from automl_nn.predict.archive import check_model_file
 
         check_model_file(extras.output)
 

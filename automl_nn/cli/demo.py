@@ -140,7 +140,7 @@ def _measure(model: Path, test: Path, predictions: Path, *, picture: Path) -> Ou
     import pandas as pd
 
     from automl_nn.decide.label_decision import Cuts
-    from automl_nn.predict import Predictor
+    from automl_nn.predict.predictor import Predictor
     from automl_nn.review.plots import draw_pr_curve, pr_curve
 
     truth, predicted = pd.read_csv(test)["diagnosis"] == "malignant", pd.read_csv(predictions)

@@ -32,7 +32,7 @@ def decide_event_file(file: Path, asked: Asked, *, columns: Columns, extras: Ext
     Raises:
         InputError: The file or the goal cannot be used.
     """
-    from automl_nn.decide.events import describe_events
+    from automl_nn.decide.event_goals import describe_events
     from automl_nn.review.events import beside_random, compared_events, event_report, in_time
 
     _check_options(asked, columns, extras)
@@ -258,7 +258,7 @@ def asked_goal(asked: Asked, *, n_periods: float | None) -> "Goal":
     Raises:
         DecisionError: It does not suit events.
     """
-    from automl_nn.decide.events import event_goal
+    from automl_nn.decide.event_goals import event_goal
     from automl_nn.decide.goal import Goal
 
     maximize = None if asked.maximize is None else event_goal(asked.maximize).maximize

@@ -29,7 +29,7 @@ def decide_event_study(
     """
     from automl_nn.cli.event_scores import asked_goal, count_periods
     from automl_nn.decide.stored_events import weigh_events
-    from automl_nn.results import StoredResults
+    from automl_nn.results.stored import StoredResults
     from automl_nn.review.decisions import decision_report
     from automl_nn.review.events import beside_random, compared_events, in_time, watch
 
@@ -41,7 +41,7 @@ def decide_event_study(
     known = int((decider.y == decider.y).sum())
     goals = [asked_goal(asked, n_periods=count_periods(asked, n_steps=known, step_seconds=seconds)), *asked.others()]
     decisions = [weigh_events(decider, goal=goal, **given) for goal in goals]
-    watched = watch(decisions[0], decider)
+    watched = watch(decisions[0], decider, names=study.step_names)
     beside = beside_random(watched, seed=extras.seed)
     for decision in decisions:
         study.keep(decision, decider, trial=extras.trial)

@@ -9,7 +9,7 @@ from automl_nn.cli.options import STORAGE
 from automl_nn.cli.output import Format, show
 
 if TYPE_CHECKING:
-    from automl_nn.results import Results
+    from automl_nn.results.results import Results
 
 GOALS = {"binary": "f1", "multilabel": "f1", "multiclass": "balanced_accuracy", "soft": "accuracy"}
 """What the proposed decision maximizes, by the task's kind."""

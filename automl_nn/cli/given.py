@@ -1,7 +1,7 @@
 """From a file and options to one question: what `check` looks at and `tune` searches for."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -10,12 +10,14 @@ import pandas as pd
 from automl_nn.cli.parse import parse_gap
 from automl_nn.cli.studyfile import StudyFile, read_folder, read_study_file
 from automl_nn.data.image import Images
+from automl_nn.data.intervals import label_intervals
+from automl_nn.data.maps import Maps
 from automl_nn.data.read import read_frame
 from automl_nn.data.series import SeriesColumns
 from automl_nn.errors import InputError
-from automl_nn.search.problem import Parting
+from automl_nn.search.parting import Parting
 
-_OF_FOLDERS = ("labels", "image_size", "skip_bad", "image_cache")
+_OF_FOLDERS = ("labels", "maps", "image_size", "skip_bad", "image_cache")
 _PARTING = ("group", "time", "gap", "val_share", "min_positives", "folds")
 
 
@@ -26,7 +28,7 @@ class Given:
 
     Args:
         frame: The data, one row an example.
-        target: Names of the target columns.
+        target: Names of the target columns, or the map of each image.
         task: Kind, metric, classes and roles, by their names in a study file's TASK.
         parting: How the rows are parted.
         series: Where rows are steps: the columns that say of which series, and when.
@@ -36,7 +38,7 @@ class Given:
     """
 
     frame: pd.DataFrame
-    target: tuple[str, ...]
+    target: tuple[str, ...] | Maps
     task: Mapping[str, Any]
     parting: Parting
     series: SeriesColumns | None
@@ -64,10 +66,11 @@ def gather(file: Path, *, asked: Mapping[str, Any], settings: Mapping[str, Any] 
         option = f"--{given[0].replace('_', '-')}"
         raise InputError(f"{option} is for a folder of images, but {str(file)!r} is none: leave it out.")
     series = _series(task)
+    frame = _labelled(study.frame, task, series)
     parting = _parting({key: task.pop(key) for key in _PARTING if key in task}, are_steps=series is not None)
-    target = _targets(task.pop("target", ()), study.frame.columns)
+    target = _asked(task.pop("target", ()), replace(study, frame=frame))
     space = {**study.space, **(settings or {})}
-    return Given(study.frame, target, task, parting, series, space, study.budget, study.images)
+    return Given(frame, target, task, parting, series, space, study.budget, study.images)
 
 
 def _read(file: Path, asked: Mapping[str, Any]) -> StudyFile:
@@ -85,6 +88,21 @@ def _series(task: dict[str, Any]) -> SeriesColumns | None:
     return SeriesColumns(series_id, task.pop("time", None), per_step, horizon)
 
 
+def _labelled(frame: pd.DataFrame, task: dict[str, Any], series: SeriesColumns | None) -> pd.DataFrame:
+    """The data with the labels that intervals say, if there are any."""
+    intervals = task.pop("intervals", None)
+    if intervals is None:
+        return frame
+    if series is None or not series.per_step or series.horizon:
+        raise InputError("Intervals label the steps of series: add --per-step, without --horizon, or leave them out.")
+    table = read_frame(intervals) if isinstance(intervals, str | Path) else intervals
+    target = task.get("target") or ()
+    names = [target] if isinstance(target, str) else list(target)
+    if len(names) != 1:
+        raise InputError(f"Intervals say what one target is, but {len(names)} are named: give --target NAME once.")
+    return label_intervals(frame, table, names[0], series=series)
+
+
 def _parting(values: Mapping[str, Any], *, are_steps: bool) -> Parting:
     if "group" in values and "time" in values:
         raise InputError(
@@ -95,6 +113,16 @@ def _parting(values: Mapping[str, Any], *, are_steps: bool) -> Parting:
     gap = {"gap": parse_gap(values["gap"])} if "gap" in values else {}
     folds = {"folds": None} if are_steps else {}  # few series are crossed unless that is settled
     return Parting(**{**folds, **values, **gap})
+
+
+def _asked(names: str | Iterable[str], study: StudyFile) -> tuple[str, ...] | Maps:
+    """The target columns, or the maps, which have none."""
+    if study.maps is None:
+        return _targets(names, study.frame.columns)
+    if names:
+        first = names if isinstance(names, str) else next(iter(names))
+        raise InputError(f"Maps are what is predicted, but there is a target {first!r}, too: leave one of them out.")
+    return study.maps
 
 
 def _targets(names: str | Iterable[str], columns: Collection[str]) -> tuple[str, ...]:

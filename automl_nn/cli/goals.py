@@ -6,7 +6,7 @@ from typing import Any
 
 from automl_nn.cli.parse import parse_cost
 from automl_nn.decide.goal import Goal
-from automl_nn.errors import DecisionError, did_you_mean
+from automl_nn.errors import DecisionError, did_you_mean, preview
 
 COSTS = ("fp", "fn", "tp", "tn")
 BOUNDS = ("min_precision", "min_recall", "max_fpr", "top_k")
@@ -75,7 +75,6 @@ def read_costs(path: Path, classes: Sequence[object]) -> tuple[tuple[float, ...]
         InputError: The file cannot be read, a class is absent, or a cost is no number.
     """
     from automl_nn.data.read import read_frame
-    from automl_nn.task.tasks import preview
 
     frame, names = read_frame(path), [str(name) for name in classes]
     table = frame.set_axis(frame.iloc[:, 0].astype(str), axis=0).iloc[:, 1:]

@@ -14,7 +14,7 @@ from automl_nn.cli.parse import parse_condition
 from automl_nn.errors import InputError
 
 if TYPE_CHECKING:
-    from automl_nn.results import StoredResults
+    from automl_nn.results.stored import StoredResults
 
 EVERY_SECONDS = 2.0
 """How often a study that is followed is looked at."""
@@ -52,7 +52,7 @@ def status(
 
 def _stored(name: str, storage: str) -> "StoredResults":
     """What is stored of a study, which is not changed by looking at it."""
-    from automl_nn.results import StoredResults
+    from automl_nn.results.stored import StoredResults
     from automl_nn.search.store import Store
 
     return StoredResults.within(Store.reading(storage), name, url=storage)
@@ -94,7 +94,11 @@ def trials(
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")] = None,
     spikes: Annotated[
-        bool, typer.Option("--spikes", help="List the steps whose loss or gradient spiked, and the rows of each.")
+        bool,
+        typer.Option(
+            "--spikes",
+            help="List the steps whose loss or gradient spiked, and the rows of each, or where its windows begin.",
+        ),
     ] = False,
     storage: options.Storage = options.STORAGE,
     form: options.Format = Format.table,
@@ -111,7 +115,7 @@ def trials(
 
     loaded = _stored(study, storage)
     if spikes:
-        show(spike_rows(loaded.spikes()), form)
+        show(spike_rows(loaded.spikes(), names=loaded.step_names), form)
         return
     leaderboard = loaded.leaderboard()
     picked = pick(leaderboard, states=state or (), conditions=conditions, sort=sort, limit=limit)

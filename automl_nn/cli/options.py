@@ -61,6 +61,14 @@ Horizon = Annotated[
     int | None,
     typer.Option("--horizon", metavar="N", min=1, help="With --per-step: predict the target's value N steps later."),
 ]
+Intervals = Annotated[
+    Path | None,
+    typer.Option(
+        "--intervals",
+        metavar="FILE",
+        help="With --per-step: labels as a table of intervals: series, start, end, and label unless it is 1.",
+    ),
+]
 Gap = Annotated[
     str | None,
     typer.Option(
@@ -90,6 +98,14 @@ Labels = Annotated[
         "--labels",
         metavar="FILE.csv",
         help="For a folder of images: a file with a column of their paths and a column for each label.",
+    ),
+]
+Maps = Annotated[
+    Path | None,
+    typer.Option(
+        "--maps",
+        metavar="FOLDER",
+        help="For a folder of images: one with a map for each, of the same name: masks or quantities of each pixel.",
     ),
 ]
 ImageSize = Annotated[

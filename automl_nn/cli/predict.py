@@ -2,20 +2,24 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automl_nn.errors import DataError
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import pandas as pd
 
-    from automl_nn.predict import Predictor
+    from automl_nn.predict.predictor import Predictor
+
+STREAM = "-"
+"""What stands for standard input in place of a file."""
 
 ARRAY = ".npy"
 """Ending of a file that holds one array."""
+
+ENDINGS = (".csv", ".parquet", ARRAY)
 
 
 def predict(
@@ -23,8 +27,9 @@ def predict(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE|FOLDER",
-            help="CSV or Parquet with the columns of the training data; or a folder of images or a CSV of paths.",
+            metavar="FILE|FOLDER|-",
+            help="CSV or Parquet with the columns of the training data; or a folder of images or a CSV of paths; - "
+            "reads steps of series from standard input, and tells each as soon as it is final.",
         ),
     ],
     *,
@@ -40,26 +45,32 @@ def predict(
             "--output",
             "-o",
             metavar="OUT.csv",
-            help="CSV or Parquet by its ending, .npy for maps; standard output if left out.",
+            help="CSV or Parquet by its ending; for maps .npy or a folder; standard output if left out.",
         ),
     ] = None,
 ) -> None:
     """Predict one row for each row of FILE, in its order: prediction, and proba_<class> columns for classes.
 
-    Of images, one row for each, behind its path. Maps are written as one array, with -o MAPS.npy.
+    Of images, one row for each, behind its path. Maps are written as one array, with -o MAPS.npy, or as one image each
+    into a folder, with -o MAPS; those of masks with their probabilities beside them.
     """
     if output is not None:
         _check_output(output, file)
+    if str(file) == STREAM:
+        _predict_stream(model, output)
+        return
 
-    from automl_nn.predict import Predictor
+    from automl_nn.predict.predictor import Predictor
 
     predictor = Predictor.load(model)
     _check_ending(predictor, output)
     rows, pixels = predictor.read(file, folder=images)
-    if predictor.maps is not None and output is not None:
-        write_maps(predictor.predict(rows, images=pixels), output)
-        return
     outputs = predictor.output_of(rows, pixels)
+    if predictor.maps is not None and output is not None:
+        from automl_nn.cli.map_output import source_of, write_maps
+
+        write_maps(predictor, outputs, output, source=source_of(predictor, rows, file, folder=images))
+        return
     predictions = predictor.frame_of(rows, outputs)
     for drift in predictor.decision.drift(outputs) if len(outputs) else ():
         if drift.is_notable:
@@ -70,10 +81,22 @@ def predict(
         write_frame(predictions, output)
 
 
+def _predict_stream(model: Path, output: Path | None) -> None:
+    if output is not None:
+        raise DataError("A stream is told on standard output: leave -o out, or write it to a file by > OUT.csv.")
+
+    from automl_nn.cli.stream import predict_lines
+    from automl_nn.predict.predictor import Predictor
+
+    for told in predict_lines(Predictor.load(model), sys.stdin):
+        sys.stdout.write(told)
+        sys.stdout.flush()
+
+
 def _check_output(output: Path, file: Path) -> None:
-    if output.suffix not in (".csv", ".parquet", ARRAY):
+    if output.suffix not in (*ENDINGS, ""):
         raise DataError(
-            f"{str(output)!r} cannot be written: its name must end in .csv or .parquet, for maps in {ARRAY}."
+            f"{str(output)!r} cannot be written: its name must end in .csv or .parquet, for maps in {ARRAY} or nothing."
         )
     if not output.parent.is_dir():
         raise DataError(
@@ -85,27 +108,16 @@ def _check_output(output: Path, file: Path) -> None:
 
 def _check_ending(predictor: "Predictor", output: Path | None) -> None:
     """Refuse to write maps as a table, and a table as an array."""
-    is_array = output is not None and output.suffix == ARRAY
-    if predictor.maps is not None and not is_array:
-        raise DataError(f"This model predicts maps, which are no table: name an array for them, as in -o maps{ARRAY}.")
-    if predictor.maps is None and is_array:
+    takes_maps = output is not None and output.suffix in (ARRAY, "")
+    if predictor.maps is not None and not takes_maps:
         raise DataError(
-            f"{str(output)!r} would be an array, but this model predicts a table: end it in .csv or .parquet."
+            f"This model predicts maps, which are no table: name an array or a folder for them, as in -o maps{ARRAY} "
+            "or -o maps."
         )
-
-
-def write_maps(maps: "npt.NDArray[Any]", output: Path) -> None:
-    """Write maps as one array.
-
-    Raises:
-        DataError: The file cannot be written.
-    """
-    import numpy as np
-
-    try:
-        np.save(output, maps)
-    except OSError as error:
-        raise DataError(f"{str(output)!r} cannot be written: {error.strerror or error}.") from error
+    if predictor.maps is None and takes_maps:
+        raise DataError(
+            f"{str(output)!r} would hold maps, but this model predicts a table: end it in .csv or .parquet."
+        )
 
 
 def write_frame(frame: "pd.DataFrame", output: Path) -> None:

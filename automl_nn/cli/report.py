@@ -34,7 +34,7 @@ def report(
     printed = output.with_suffix(".pdf") if pdf else None
     _check(output, printed, tables, force=force)
 
-    from automl_nn.results import StoredResults
+    from automl_nn.results.stored import StoredResults
     from automl_nn.review.exports.files import study_tables, table_files
     from automl_nn.review.writing import write_file, write_files
     from automl_nn.search.store import Store

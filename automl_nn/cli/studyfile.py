@@ -12,14 +12,15 @@ from automl_nn.cli.parse import parse_size
 from automl_nn.data.image import Images
 from automl_nn.data.image_folder import read_gallery
 from automl_nn.data.image_given import images_of
+from automl_nn.data.maps import Maps
 from automl_nn.data.read import as_frame, read_frame
 from automl_nn.errors import AutoMLError, InputError, did_you_mean
 
 TASK_KEYS = (
     *("target", "kind", "metric", "classes", "roles", "group", "time", "gap", "val_share", "min_positives"),
     "folds",
-    *("series_id", "per_step", "horizon"),
-    *("labels", "image_size", "skip_bad", "image_cache"),
+    *("series_id", "per_step", "horizon", "intervals"),
+    *("labels", "maps", "image_size", "skip_bad", "image_cache"),
 )
 BUDGET_KEYS = ("n_trials", "timeout", "n_workers")
 
@@ -32,6 +33,7 @@ class StudyFile:
     Args:
         frame: The data, one row an example.
         images: The image of each row, if there are any.
+        maps: The map of each image, if pixels are asked about.
         task: Values for the keys of `TASK_KEYS`.
         space: From a knob's path to a value, a range or a table.
         budget: Values for the keys of `BUDGET_KEYS`.
@@ -42,6 +44,7 @@ class StudyFile:
     space: Mapping[str, Any]
     budget: Mapping[str, Any]
     images: Images | None = None
+    maps: Maps | None = None
 
 
 def read_study_file(path: Path) -> StudyFile:
@@ -49,7 +52,8 @@ def read_study_file(path: Path) -> StudyFile:
 
     `DATA` is a path (from the file's folder), a table, or a function without arguments that returns one of them; `TASK`
     names at least the target; `SPACE` and `BUDGET` may be left out. Where rows have images, `IMAGES` is what
-    `images_of` takes, or a function that returns it; or `DATA` is a folder, see `read_gallery`.
+    `images_of` takes, or a function that returns it; or `DATA` is a folder, see `read_gallery`. Where pixels are asked
+    about, `MAPS` is what `Maps.of` takes, or a function that returns it, and stands for `DATA` and the target.
 
     Args:
         path: A file that ends in .py. It is run, so it must be trusted like any program.
@@ -69,10 +73,14 @@ def read_study_file(path: Path) -> StudyFile:
     module = _run(path)
     task = _mapping(module, "TASK", known=TASK_KEYS)
     space, budget = _mapping(module, "SPACE"), _mapping(module, "BUDGET", known=BUDGET_KEYS)
+    if hasattr(module, "MAPS"):
+        maps = Maps.of(_value(module, "MAPS", path))
+        return StudyFile(pd.DataFrame(index=range(len(maps))), task, space, budget, _images(module, path), maps)
     data = _data(module, path)
     if isinstance(data, Path) and data.is_dir():
-        folder = read_folder(data, {**task, "labels": path.parent / task["labels"]} if "labels" in task else task)
-        return StudyFile(folder.frame, {**folder.task, **task}, space, budget, folder.images)
+        beside = {key: path.parent / task[key] for key in ("labels", "maps") if key in task}
+        folder = read_folder(data, {**task, **beside})
+        return StudyFile(folder.frame, {**folder.task, **task}, space, budget, folder.images, folder.maps)
     if "target" not in task:
         raise InputError(f"TASK in {str(path)!r} names no target: write TASK = {{'target': 'COLUMN'}}.")
     frame = read_frame(data) if isinstance(data, Path) else as_frame(data)
@@ -84,19 +92,22 @@ def read_folder(folder: Path, task: Mapping[str, Any]) -> StudyFile:
 
     Args:
         folder: The folder; see `read_gallery`.
-        task: Values for keys of `TASK_KEYS`: `labels`, `image_size`, `skip_bad` and `image_cache` say how to read it.
+        task: Values for keys of `TASK_KEYS`: `labels`, `maps`, `image_size`, `skip_bad` and `image_cache` say how to
+            read it.
     """
-    labels, cache, size = task.get("labels"), task.get("image_cache"), task.get("image_size")
+    labels, maps, cache, size = (task.get(key) for key in ("labels", "maps", "image_cache", "image_size"))
     gallery = read_gallery(
         folder,
         None if labels is None else Path(labels),
+        maps=None if maps is None else Path(maps),
         size=None if size is None else parse_size(str(size)),
         skip_bad=bool(task.get("skip_bad")),
         cache=None if cache is None else Path(cache),
     )
     told = {task.get("group"), task.get("time")}
     target = tuple(name for name in gallery.target if name not in told)
-    return StudyFile(gallery.frame, {"target": target}, {}, {}, gallery.images)
+    asked = {} if gallery.maps is not None else {"target": target}
+    return StudyFile(gallery.frame, asked, {}, {}, gallery.images, gallery.maps)
 
 
 def _run(path: Path) -> ModuleType:

@@ -1,7 +1,7 @@
 """`automl-nn tune`: search, in a study that the same line continues."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +18,7 @@ from automl_nn.review.words import number
 from automl_nn.search.defaults import TIMEOUT
 
 if TYPE_CHECKING:
+    from automl_nn.cli.given import Given
     from automl_nn.study import Study
 
 
@@ -57,10 +58,12 @@ def tune(
     series_id: options.SeriesId = None,
     per_step: options.PerStep = False,
     horizon: options.Horizon = None,
+    intervals: options.Intervals = None,
     gap: options.Gap = None,
     val_share: options.ValShare = None,
     folds: options.Folds = None,
     labels: options.Labels = None,
+    maps: options.Maps = None,
     image_size: options.ImageSize = None,
     skip_bad: options.SkipBad = False,
     image_cache: options.ImageCache = None,
@@ -89,21 +92,49 @@ def tune(
     knobs, roles = parse_settings(settings or ()), parse_roles(role or ())
 
     from automl_nn.cli.given import gather
+    from automl_nn.data.read import release_unused
     from automl_nn.search.urls import masked
-    from automl_nn.study import Study
 
     parts = {"group": group, "time": time, "gap": gap, "val_share": val_share, "folds": folds}
     asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
     pictures: dict[str, Any] = {
         "labels": labels,
+        "maps": maps,
         "image_size": image_size,
         "skip_bad": skip_bad or None,
         "image_cache": image_cache,
     }
-    asked |= {"series_id": series_id, "per_step": per_step or None, "horizon": horizon, **pictures}
+    steps: dict[str, Any] = {"series_id": series_id, "per_step": per_step, "horizon": horizon, "intervals": intervals}
+    asked |= {**steps, "per_step": per_step or None, **pictures}
     given = gather(file, asked=asked, settings=knobs)
+    command = words_of(
+        "tune",
+        file,
+        {"target": target, "task": task, "metric": metric, "role": role, **parts}
+        | steps
+        | {"set": settings, "seed": seed}
+        | pictures
+        | {"storage": masked(storage), "study_name": study_name},
+    )
+    name = study_name or Path(file.resolve().name.removesuffix(".gz")).stem
+    study = _study_of(given, name=name, storage=storage, seed=seed, command=command)
+    limits = _limits({**given.budget, **{name: limit for name, limit in limits.items() if limit is not None}})
+    del given  # columns that no network reads are not held while it trains
+    release_unused()
+    _warn(study)
+    search(study, limits)
+    typer.echo(f"best trial {study.best_number}: {study.task.metric} {number(study.best_score)}", err=True)
+    if refit:
+        typer.echo("training the chosen networks again on all rows", err=True)
+        study.refit()
+    show_study(study, form, with_references=with_references)
+
+
+def _study_of(given: "Given", *, name: str, storage: str, seed: int, command: Sequence[str]) -> "Study":
+    from automl_nn.study import Study
+
     question = {"task" if key == "kind" else key: value for key, value in given.task.items()}
-    study = Study(
+    return Study(
         given.frame,
         given.target,
         **question,
@@ -111,25 +142,11 @@ def tune(
         parting=given.parting,
         series=given.series,
         images=given.images,
-        name=study_name or Path(file.resolve().name.removesuffix(".gz")).stem,
+        name=name,
         storage=storage,
         seed=seed,
-        command=words_of(
-            "tune",
-            file,
-            {"target": target, "task": task, "metric": metric, "role": role, **parts}
-            | {"series_id": series_id, "per_step": per_step, "horizon": horizon, "set": settings, "seed": seed}
-            | pictures
-            | {"storage": masked(storage), "study_name": study_name},
-        ),
+        command=command,
     )
-    _warn(study)
-    search(study, _limits({**given.budget, **{name: limit for name, limit in limits.items() if limit is not None}}))
-    typer.echo(f"best trial {study.best_number}: {study.task.metric} {number(study.best_score)}", err=True)
-    if refit:
-        typer.echo("training the chosen networks again on all rows", err=True)
-        study.refit()
-    show_study(study, form, with_references=with_references)
 
 
 def _warn(study: "Study") -> None:

@@ -83,7 +83,7 @@ def header_of(path: Path) -> Header:
         OSError: It cannot be read.
         ValueError: It is too large.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
         height, width = (image.width, image.height) if turned else (image.height, image.width)
         return Header(height, width, _is_deep(image) or image.mode in ("1", "L", "LA", "La"), _is_deep(image))
@@ -96,7 +96,7 @@ def pixels_of(path: Path, form: ImageForm) -> Pixels:
         OSError: It cannot be read.
         ValueError: It is too large.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         if image.format == "JPEG":
             longer = 2 * max(form.height, form.width)
             image.draft(None, (longer, longer))  # decodes no more than will be seen
@@ -104,6 +104,8 @@ def pixels_of(path: Path, form: ImageForm) -> Pixels:
     if seen.size != (form.width, form.height):
         seen = seen.resize((form.width, form.height), Image.Resampling.BILINEAR, reducing_gap=3.0)
     values = np.asarray(seen, dtype=form.kind)
+    if form.kind == "float32" and not np.isfinite(values).all():
+        raise ValueError("it holds a value that is not finite")
     return values[None] if form.channels == 1 else values.transpose(2, 0, 1)
 
 
@@ -138,8 +140,16 @@ def _said(error: Exception) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """An image whose pixels are not decoded yet."""
+def opened(path: Path) -> Iterator[Image.Image]:
+    """An image whose pixels are not decoded yet.
+
+    Args:
+        path: Its file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is too large.
+    """
     try:
         image = Image.open(path, formats=formats())
     except Image.DecompressionBombError as error:
@@ -160,7 +170,7 @@ def _in_mode(image: Image.Image, form: ImageForm) -> Image.Image:
         scale = 1.0 if _is_deep(image) else 257.0  # from 8 bits to 16
         return Image.fromarray(scale * np.asarray(image if _is_deep(image) else image.convert("L"), dtype=np.float32))
     if _is_deep(image):
-        values = np.asarray(image, dtype=np.float32)
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32))
         image = Image.fromarray((values / 257 if values.max() > 255 else values).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
         seen = image.convert("RGBA")

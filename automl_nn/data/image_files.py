@@ -186,7 +186,8 @@ def _key(paths: Sequence[Path], form: ImageForm) -> str:
 def _refuse_bad(paths: Sequence[Path], why: Mapping[int, str], *, way_out: str = WAY_OUT) -> None:
     if why:
         first = min(why)
-        others = f", nor can {len(why) - 1:,} other files" if len(why) > 1 else ""
+        several = "files" if len(why) > 2 else "file"
+        others = f", nor can {len(why) - 1:,} other {several}" if len(why) > 1 else ""
         raise DataError(f"{str(paths[first])!r} cannot be read ({why[first]}){others}: mend or remove it{way_out}")
 
 

@@ -1,17 +1,22 @@
 """From a folder, or a table that names files, to images and a frame with a row for each of them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from automl_nn.data.findings import Finding
 from automl_nn.data.idx import read_idx
 from automl_nn.data.image import Images
 from automl_nn.data.image_decode import suffixes
 from automl_nn.data.image_files import read_images
+from automl_nn.data.map_files import map_column, maps_beside, read_maps
+from automl_nn.data.maps import Maps
 from automl_nn.data.read import read_frame
 from automl_nn.errors import DataError
 
@@ -31,27 +36,51 @@ class Gallery:
         frame: One row an image, without the column of paths.
         images: The images.
         target: The columns to predict unless others are named.
+        maps: What is known of each pixel, if maps are given; they are what is to be predicted then.
     """
 
     frame: pd.DataFrame
     images: Images
     target: tuple[str, ...]
+    maps: Maps | None = None
+
+
+@final
+@dataclass(frozen=True)
+class _Listed:
+    """Files of images, what is known of each of them, and the files of their maps, if there are any."""
+
+    frame: pd.DataFrame
+    paths: list[Path]
+    target: tuple[str, ...]
+    name: str = PATH
+    maps: list[Path | None] | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "_Listed":
+        """These files only."""
+        maps = None if self.maps is None else [self.maps[row] for row in rows]
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        return replace(self, frame=frame, paths=[self.paths[row] for row in rows], maps=maps)
 
 
 def read_gallery(
     folder: Path,
     labels: Path | None = None,
     *,
+    maps: Path | None = None,
     size: tuple[int, int] | None = None,
     skip_bad: bool = False,
     cache: Path | None = None,
 ) -> Gallery:
-    """Read images with their labels.
+    """Read images with their labels, or with their maps.
 
     Args:
         folder: One with a folder for each class; or, with `labels`, one where the files lie; or one with a pair of idx
             files.
-        labels: A CSV or Parquet file with a column of paths, from the folder, and a column for each label.
+        labels: A CSV or Parquet file with a column of paths, from the folder, and a column for each label; or with a
+            column of paths of maps, see `map_column`.
+        maps: A folder with a map for each image, of the same name; see `read_maps`.
         size: Height and width to bring images to; see `read_images`.
         skip_bad: Whether files that cannot be read, rows without a file and files without a row are left out; else one
             of them is refused.
@@ -62,20 +91,46 @@ def read_gallery(
     """
     if not folder.is_dir():
         raise DataError(f"There is no folder {str(folder)!r}: give the path of a folder with images.")
-    if labels is None and _idx_files(folder):
+    if labels is None and maps is None and _idx_files(folder):
         return _of_idx(folder)
-    if labels is None:
+    listed = _listed(folder, labels, maps, skip_bad=skip_bad)
+    images, rows = read_images(listed.paths, size=size, skip_bad=skip_bad, cache=cache)
+    images = replace(images, column=listed.name, findings=(*listed.findings, *images.findings))
+    listed = listed.take(rows)
+    if listed.maps is None:
+        return Gallery(listed.frame, images, listed.target)
+    of_pixels, findings = read_maps(listed.maps, listed.paths, images.form, skip_bad=skip_bad)
+    return Gallery(listed.frame, replace(images, findings=(*images.findings, *findings)), (), of_pixels)
+
+
+def _listed(folder: Path, labels: Path | None, maps: Path | None, *, skip_bad: bool) -> _Listed:
+    """What is to be read of a folder."""
+    if labels is not None:
+        listed = _by_table(folder, labels, maps, skip_bad=skip_bad)
+    elif maps is None:
         frame, paths = _by_class(folder)
-        target: tuple[str, ...] = (CLASS,)
-        name = PATH
+        listed = _Listed(frame, paths, (CLASS,), findings=tuple(find_in_folder(folder, paths)))
     else:
-        whole = read_frame(labels)
-        name = path_column(whole)
-        frame, paths = _named(whole, name, folder, skip_bad=skip_bad)
-        target = tuple(str(column) for column in frame.columns)
-        _refuse_left(folder, paths, labels, skip_bad=skip_bad)
-    images, rows = read_images(paths, size=size, skip_bad=skip_bad, cache=cache)
-    return Gallery(frame.iloc[rows].reset_index(drop=True), replace(images, column=name), target)
+        paths = [path for path in files_in(folder) if not path.resolve().is_relative_to(maps.resolve())]
+        listed = _Listed(pd.DataFrame(index=pd.RangeIndex(len(paths))), paths, ())
+    if maps is None:
+        return listed
+    found, rows = maps_beside(listed.paths, folder, maps, skip_bad=skip_bad)
+    return replace(listed.take(rows), maps=list(found))
+
+
+def _by_table(folder: Path, labels: Path, maps: Path | None, *, skip_bad: bool) -> _Listed:
+    """The files that a table names."""
+    whole = read_frame(labels)
+    name = path_column(whole)
+    frame, paths = _named(whole, name, folder, skip_bad=skip_bad)
+    column = None if maps is not None else map_column(frame)
+    named = None if column is None else [None if pd.isna(one) else folder / str(one) for one in frame[column]]
+    known = [*paths, *(path for path in named or () if path is not None)]
+    if maps is None:
+        _refuse_left(folder, known, labels, skip_bad=skip_bad)
+    target = tuple(str(other) for other in frame.columns) if column is None and maps is None else ()
+    return _Listed(frame if column is None else frame.drop(columns=column), paths, target, name, named)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -118,7 +173,40 @@ def _names_images(column: "pd.Series[Any]") -> bool:
 
 def _is_image(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in suffixes() and path.is_file()
+    return not hidden and path.suffix.lower() in suffixes() and not path.is_dir()  # a broken link is a bad file
+
+
+def find_in_folder(folder: Path, read: Sequence[Path]) -> Iterator[Finding]:
+    """What of a folder was not read: files of other kinds, and classes without an image.
+
+    Args:
+        folder: The folder.
+        read: The files that were.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     _ = Path(name, "a.heic").write_text("")
+        ...     print(next(find_in_folder(Path(name), [])).message)
+        1 file has an ending that is none of an image (.heic) and is not read.
+    """
+    every = [path for path in folder.rglob("*") if not path.name.startswith(".")]
+    kinds = Counter(
+        path.suffix.lower() or path.name for path in every if path.is_file() and not _is_image(path, folder)
+    )
+    if kinds:
+        n, endings = kinds.total(), ", ".join(sorted(kinds)[:5])
+        have, are = ("files have endings that are", "are") if n > 1 else ("file has an ending that is", "is")
+        yield Finding("other files", "note", "", f"{n:,} {have} none of an image ({endings}) and {are} not read.")
+    filled = {path.relative_to(folder).parts[0] for path in read if path.is_relative_to(folder)}
+    empty = sorted(path.name for path in every if path.is_dir() and path.parent == folder and path.name not in filled)
+    if empty:
+        text = (
+            f"The folder {empty[0]!r} holds no image, so it is no class."
+            if len(empty) == 1
+            else (f"{len(empty):,} folders, such as {empty[0]!r}, hold no image, so they are no classes.")
+        )
+        yield Finding("empty folders", "warning", "", text)
 
 
 def _by_class(folder: Path) -> tuple[pd.DataFrame, list[Path]]:
@@ -158,7 +246,7 @@ def paths_of(column: "pd.Series[Any]", folder: Path) -> list[Path]:
     """The files that a column names, from a folder.
 
     Raises:
-        DataError: A name is missing, or occurs twice.
+        DataError: A name is missing.
     """
     missing = column.isna().to_numpy()
     if missing.any():

@@ -32,7 +32,8 @@ def labels_of_series(y: Any) -> list[npt.NDArray[Any]]:
     """The labels of the steps of each series, apart.
 
     Args:
-        y: An array `(n, length)`, or a list of arrays `(length,)`.
+        y: An array `(n, length)`, a list of arrays `(length,)`, or a frame of one column whose rows have two indices,
+            series and step.
 
     Raises:
         DataError: There is one label for each series, not for each step.
@@ -41,7 +42,7 @@ def labels_of_series(y: Any) -> list[npt.NDArray[Any]]:
         >>> [len(labels) for labels in labels_of_series([[0, 1], [0]])]
         [2, 1]
     """
-    labels = [np.asarray(one) for one in y]
+    labels = [np.asarray(one) for one in (_unpacked(y) if isinstance(y, pd.DataFrame | pd.Series) else y)]
     if any(one.ndim == 0 for one in labels):
         raise DataError(
             "Each label stands alone, but steps are labelled series by series, (n, length) or a list of (length,): put "
@@ -81,7 +82,8 @@ class Panel:
 
         Args:
             X: An array `(n, n_channels, length)` or, of one channel, `(n, length)`; or, of unequal lengths, a list of
-                arrays `(n_channels, length)`.
+                arrays `(n_channels, length)`; or sktime's frames: rows with two indices, series and step, or a series
+                in each cell, or a list of frames with a row for each step.
             layout: How a model was given its series, for others of the same kind.
             sizes: Number of labels of each series, where steps have labels.
 
@@ -92,13 +94,15 @@ class Panel:
             >>> Panel.of([np.zeros((4, 2)), np.zeros((9, 2))]).sizes.tolist()
             [4, 9]
         """
+        if isinstance(X, pd.DataFrame):
+            X = _unpacked(X)
         is_array = isinstance(X, np.ndarray) and X.ndim in (2, 3) and X.dtype != object
         if not isinstance(X, Sequence | np.ndarray) or len(X) == 0 or isinstance(X, str):
             raise DataError(
                 f"Series come as an array (n, n_channels, length) or a list of arrays (n_channels, length), not as "
                 f"{type(X).__name__} {getattr(X, 'shape', '')}: reshape them, or give a long frame to `Study`."
             )
-        series = [np.atleast_2d(np.asarray(one)) for one in X]
+        series = [np.atleast_2d(one.to_numpy().T if isinstance(one, pd.DataFrame) else np.asarray(one)) for one in X]
         steps_first = _is_steps_first([one.shape for one in series], layout, sizes)
         ordered = [one if steps_first else one.T for one in series]
         _check(ordered)
@@ -164,6 +168,25 @@ class Panel:
         if self.is_array:
             return values.reshape(len(self), -1, *values.shape[1:])
         return np.split(values, np.cumsum(self.sizes)[:-1])
+
+
+def _unpacked(frame: "pd.DataFrame | pd.Series[Any]") -> Any:
+    """The series of a frame with two indices, or with a series in each cell; anything else as it is."""
+    if frame.index.nlevels == 2:
+        return [own.to_numpy().T for _, own in frame.groupby(level=0, sort=False)]
+    if isinstance(frame, pd.DataFrame) and len(frame) and all(np.ndim(cell) == 1 for cell in frame.iloc[0]):
+        return [_stacked(number, cells) for number, cells in enumerate(frame.itertuples(index=False))]
+    return frame
+
+
+def _stacked(number: int, cells: Sequence[Any]) -> npt.NDArray[Any]:
+    """The channels of one series, each of which stood in a cell."""
+    sizes = {np.shape(cell) for cell in cells}
+    if len(sizes) > 1:
+        raise DataError(
+            f"The channels of series {number} have the shapes {sorted(sizes)}: give all of them equal ones."
+        )
+    return np.vstack([np.asarray(cell) for cell in cells])
 
 
 def _is_steps_first(shapes: Sequence[tuple[int, ...]], layout: Layout | None, sizes: Sequence[int] | None) -> bool:

@@ -69,10 +69,20 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         raise DataError(f"{str(path)!r} is a folder: give the path of one CSV or Parquet file.")
     if _suffix(path) == SERIES_SUFFIX:
         return read_ts(path)
-    frame = _read_parquet(path) if _suffix(path) in PARQUET_SUFFIXES else _parse_csv(_unpack(path), str(path))
+    frame = _read_parquet(path) if _suffix(path) in PARQUET_SUFFIXES else parse_csv(_unpack(path), str(path))
+    release_unused()
     if frame.empty:
         raise DataError(f"{str(path)!r} has {frame.shape[1]} columns but no rows: give a file with at least one row.")
     return as_frame(frame)
+
+
+def release_unused() -> None:
+    """Give memory back that files were read into and that nobody needs any more; else it is kept for a next file.
+
+    Example:
+        >>> release_unused()
+    """
+    pa.default_memory_pool().release_unused()
 
 
 def as_frame(X: Any) -> pd.DataFrame:
@@ -148,8 +158,11 @@ def _suffix(path: Path) -> str:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    from pyarrow import parquet  # which takes long to import
+
     try:
-        return pd.read_parquet(path)
+        table = parquet.read_table(path)
+        return pd.DataFrame(table.to_pandas(split_blocks=True, self_destruct=True))  # else all is held twice
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{str(path)!r} cannot be read as Parquet: write it again, or give it as CSV.") from error
 
@@ -165,7 +178,20 @@ def _unpack(path: Path) -> bytes:
     return raw
 
 
-def _parse_csv(raw: bytes, name: str) -> pd.DataFrame:
+def parse_csv(raw: bytes, name: str) -> pd.DataFrame:
+    r"""The table in the content of a CSV file, read as `read_frame` does.
+
+    Args:
+        raw: The content.
+        name: What errors call it.
+
+    Raises:
+        DataError: It is empty, binary or ragged, or repeats a column name.
+
+    Example:
+        >>> parse_csv(b"name;height\nAda;1,65\n", "people").to_dict("list")
+        {'name': ['Ada'], 'height': [1.65]}
+    """
     text = _decode(raw, name)
     if not text.strip():
         raise DataError(f"{name!r} is empty: give a file with a header and at least one row.")

@@ -16,7 +16,7 @@ Integers = npt.NDArray[np.int64]
 ENOUGH_STEPS = 2_000_000
 """Steps from which the parts and the roles of channels are told, where there are more."""
 
-STEPS_AT_ONCE = 1 << 20
+STEPS_AT_ONCE = 1 << 18
 """Steps whose times are looked at together."""
 
 MAX_RATE_RATIO = 1.5
@@ -98,11 +98,8 @@ class Steps:
         """
         for name in columns.names:
             _refuse_gaps(frame, name)
-        codes, names = _numbered(frame, columns.series)
-        moved = None if _ascends(codes) else np.argsort(codes, kind="stable").astype(np.int64)
-        sizes = np.bincount(codes, minlength=len(names))
-        starts = (np.cumsum(sizes) - sizes).astype(np.int64)
-        steps = Steps(len(codes), moved, starts, np.asarray(names), columns)
+        moved, starts, names = _found(frame, columns.series)
+        steps = Steps(len(frame), moved, starts, names, columns)
         return steps if columns.time is None else steps._timed(frame[columns.time])
 
     def sorted(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -110,6 +107,19 @@ class Steps:
         if self.moved is None:
             return frame.reset_index(drop=True)
         return frame.iloc[self.moved].reset_index(drop=True)
+
+    def pieces(self) -> Iterator[tuple[slice | Integers, Integers]]:
+        """Some series at a time: the rows of the table that are their steps, and where each of them begins among these.
+
+        Example:
+            >>> steps = Steps.of(pd.DataFrame({"s": [0, 1, 0]}), SeriesColumns("s"))
+            >>> [(rows.tolist(), starts.tolist()) for rows, starts in steps.pieces()]
+            [([0, 2, 1], [0, 2])]
+        """
+        for first, last in self._blocks():
+            begin, end = int(self.starts[first]), int(self.offsets[last])
+            rows = slice(begin, end) if self.moved is None else self.moved[begin:end]
+            yield rows, self.starts[first:last] - begin
 
     @property
     def order(self) -> Integers:
@@ -143,6 +153,21 @@ class Steps:
         places -= np.repeat(self.starts, self.sizes)
         return places
 
+    def every(self, stride: int) -> Integers:
+        """The first step of each series, and every so many steps behind it.
+
+        Example:
+            >>> Steps.of(pd.DataFrame({"s": [0, 0, 0, 1, 1]}), SeriesColumns("s")).every(2).tolist()
+            [0, 2, 3]
+        """
+        n_each = (self.sizes + stride - 1) // stride
+        places = np.arange(n_each.sum()) - np.repeat(np.cumsum(n_each) - n_each, n_each)
+        return np.asarray(np.repeat(self.starts, n_each) + stride * places)
+
+    def numbers_at(self, rows: npt.ArrayLike) -> Integers:
+        """Number of the series of some steps, from 0."""
+        return np.searchsorted(self.starts, np.asarray(rows), side="right") - 1
+
     def stretches(self, rows: npt.ArrayLike) -> Integers:
         """Where stretches of neighbours begin among some steps, ascending.
 
@@ -155,8 +180,12 @@ class Steps:
             [0, 1, 2]
         """
         taken = np.asarray(rows)
-        apart = (np.diff(taken) != 1) | (np.diff(self.numbers[taken]) != 0)
-        return np.concatenate([np.zeros(min(1, len(taken)), dtype=np.int64), 1 + np.flatnonzero(apart)])
+        behind_gaps = 1 + np.flatnonzero(taken[1:] != taken[:-1] + 1)
+        first_of_series = np.searchsorted(taken, self.starts.astype(taken.dtype))  # of other types, all are copied
+        begin = np.concatenate(
+            [behind_gaps, first_of_series[first_of_series < len(taken)], np.zeros(1, dtype=np.int64)]
+        )
+        return np.unique(begin[: len(begin) if len(taken) else 0])
 
     def _name(self, number: int) -> Any:
         """A series' name as a plain value."""
@@ -164,11 +193,12 @@ class Steps:
 
     def _timed(self, times: "pd.Series[Any]") -> "Steps":
         """The same steps with the distance between them, if their times are possible."""
-        moments = convert(times, "numeric" if pd.api.types.is_numeric_dtype(times) else "datetime").to_numpy()
-        medians = np.full(len(self.starts), np.nan)
+        is_plain, medians = pd.api.types.is_numeric_dtype(times), np.full(len(self.starts), np.nan)
+        moments = times.to_numpy() if is_plain else convert(times, "datetime").to_numpy()
         for first, last in self._blocks():
             steps = slice(int(self.starts[first]), int(self.offsets[last]))
             ordered = moments[steps] if self.moved is None else moments[self.moved[steps]]
+            ordered = convert(pd.Series(ordered, name=times.name), "numeric").to_numpy() if is_plain else ordered
             numbers = np.repeat(np.arange(first, last), self.sizes[first:last])
             medians[first:last] = self._distances(ordered, numbers, str(times.name))
         self._check_rates(medians, str(times.name))
@@ -223,16 +253,30 @@ def _unit_in_seconds(moments: npt.NDArray[Any]) -> float:
     return float((one / np.timedelta64(1, "s"))[0])
 
 
-def _numbered(frame: pd.DataFrame, name: str | None) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """The number of each row's series, in small integers, and the names of the series."""
+def _found(frame: pd.DataFrame, name: str | None) -> tuple[Integers | None, Integers, npt.NDArray[Any]]:
+    """The row of each step, None if they are in order; the first step of each series; and its name.
+
+    Where the rows of each series stand together, as in most files, only the first of them is looked up.
+    """
     if name is None:
-        return np.zeros(len(frame), dtype=np.int8), np.zeros(min(1, len(frame)), dtype=np.int64)
-    codes, names = pd.factorize(frame[name])
-    return codes.astype(np.int32), np.asarray(names)
+        alone = np.zeros(min(1, len(frame)), dtype=np.int64)
+        return None, alone, alone
+    keys = _keys(frame[name])
+    heads = np.flatnonzero(np.append(np.ones(min(1, len(keys)), dtype=bool), keys[1:] != keys[:-1]))
+    numbers, found = pd.factorize(keys[heads])
+    names = np.asarray(pd.Index(frame[name].iloc[heads].unique()))
+    if len(found) == len(heads):
+        return None, heads, names
+    numbers = np.repeat(numbers.astype(np.int32), np.diff(heads, append=len(keys)))
+    sizes = np.bincount(numbers)
+    return np.argsort(numbers, kind="stable"), np.cumsum(sizes) - sizes, names
 
 
-def _ascends(values: npt.NDArray[Any]) -> bool:
-    return bool((values[1:] >= values[:-1]).all())
+def _keys(values: "pd.Series[Any]") -> npt.NDArray[Any]:
+    """What is equal where values are, and cheap to compare: plain numbers themselves."""
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf":
+        return values.to_numpy()
+    return pd.factorize(values)[0].astype(np.int32)
 
 
 def _refuse_gaps(frame: pd.DataFrame, name: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_nn.data.findings import Finding
-from automl_nn.data.series import Integers, Steps
+from automl_nn.data.series import STEPS_AT_ONCE, Integers, Steps
 from automl_nn.data.split import Split
 from automl_nn.data.table import Table
 
@@ -60,11 +60,22 @@ def ends_tell(y: npt.NDArray[Any], steps: Steps) -> bool:
     """
     ends = y[steps.lasts]
     ends = ends[~np.isnan(ends).any(axis=1)]
-    spread = np.nanstd(y, axis=0)
+    level, spread = _level_and_spread(y)
     if len(ends) < MANY_ENDS or not (spread > 0).all():
         return False
-    is_apart = np.abs(ends.mean(axis=0) - np.nanmean(y, axis=0)) > spread
+    is_apart = np.abs(ends.mean(axis=0) - level) > spread
     return bool((is_apart & (ends.std(axis=0) < spread / 10)).any())
+
+
+def _level_and_spread(y: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and standard deviation of each column, some steps at a time; NaN for a column without a value."""
+    total = np.zeros((3, y.shape[1]))
+    for start in range(0, len(y), STEPS_AT_ONCE):
+        some = y[start : start + STEPS_AT_ONCE].astype(np.float64)
+        total += [np.isfinite(some).sum(axis=0), np.nansum(some, axis=0), np.nansum(np.square(some), axis=0)]
+    with np.errstate(invalid="ignore"):
+        level, square = total[1:] / total[0]
+    return level, np.sqrt(np.maximum(square - np.square(level), 0))
 
 
 def find_in_series(table: Table, steps: Steps, y: npt.NDArray[Any] | None) -> tuple[Finding, ...]:
@@ -116,8 +127,8 @@ def find_in_parts(
             "The end of a series tells its labels, as where machines were recorded until they failed: "
             "networks look back only.",
         )
-    numbers, (train, val) = steps.numbers, (split.train, split.val)
-    if not split.folds and len(val) and bool(np.isin(numbers[val[:1]], numbers[train]).any()):
+    val = split.val
+    if not split.folds and len(val) and _trains_too(steps.numbers_at(val[:1])[0], steps, split.train):
         share = 100 * len(val) / steps.n_steps
         yield Finding(
             "parted",
@@ -133,6 +144,12 @@ def find_in_parts(
             "",
             f"Class {classes[int(code)]} lies in no series that chooses: it is learned, but no score tells how well.",
         )
+
+
+def _trains_too(series: int, steps: Steps, train: npt.NDArray[Any]) -> bool:
+    """Whether some of the steps of a series train."""
+    first, last = np.searchsorted(train, steps.offsets[series : series + 2].astype(train.dtype))
+    return bool(last > first)
 
 
 def _channels(table: Table) -> Iterator[Finding]:
@@ -151,7 +168,7 @@ def _events(steps: Steps, y: npt.NDArray[Any] | None) -> Iterator[Finding]:
         assert y is not None
         positive = np.asarray(y[:, label] == 1)
         sizes = event_sizes(positive, steps)
-        n_with = len(np.unique(steps.numbers[positive]))
+        n_with = len(np.unique(steps.numbers_at(np.flatnonzero(positive))))
         few = len(sizes) < FEW_EVENTS
         many = "There is 1 event" if len(sizes) == 1 else f"There are {len(sizes):,} events"
         long = f"{np.median(sizes):.3g} steps long in the median" if len(sizes) else "none of any length"

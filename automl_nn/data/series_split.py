@@ -6,9 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_nn.data.folds import grouped_folds
 from automl_nn.data.series import ENOUGH_STEPS, Integers, Steps
-from automl_nn.data.split import Split, grouped_folds, grouped_split, time_split
+from automl_nn.data.split import Split, grouped_split
+from automl_nn.data.time_split import time_split
 from automl_nn.errors import SplitError
+
+ENOUGH_TO_PART = 300_000
+"""Steps that tell how long series are, where there are more than `ENOUGH_STEPS`."""
 
 
 def split_series(
@@ -61,10 +66,13 @@ def split_series(
 
 
 def _of_all(numbers: npt.NDArray[Any], val: Integers) -> Split:
-    """The groups of these steps on one side, all others on the other one."""
+    """The groups of these steps on one side, all others on the other one; in half the room where there are millions."""
     in_val = np.zeros(int(numbers.max()) + 1, dtype=bool)
     in_val[numbers[val]] = True
-    return Split(np.flatnonzero(~in_val[numbers]), np.flatnonzero(in_val[numbers]))
+    if len(numbers) <= ENOUGH_STEPS:
+        return Split(np.flatnonzero(~in_val[numbers]), np.flatnonzero(in_val[numbers]))
+    rows: npt.NDArray[Any] = np.arange(len(numbers), dtype=np.min_scalar_type(-len(numbers)))
+    return Split(rows[~in_val[numbers]], rows[in_val[numbers]])
 
 
 def _alone(numbers: npt.NDArray[Any], labels: npt.NDArray[Any] | None) -> Integers:
@@ -98,16 +106,16 @@ def _refuse_lonely(numbers: npt.NDArray[Any], labels: npt.NDArray[Any] | None) -
 
 def _thinned(steps: Steps, labels: npt.NDArray[Any] | None) -> Integers:
     """Steps that tell how long series are and what they hold: all with a rare label, and some of the others."""
-    stride = -(-steps.n_steps // ENOUGH_STEPS)
-    if stride == 1:
+    if steps.n_steps <= ENOUGH_STEPS:
         return np.arange(steps.n_steps)
-    kept = steps.places % stride == 0
-    if labels is not None:
-        columns = labels.reshape(len(kept), -1)
-        known = np.isfinite(columns).any(axis=1)
-        few = np.count_nonzero(known) <= ENOUGH_STEPS
-        kept |= known if few else known & (columns != _common(columns[kept])).any(axis=1)
-    return np.flatnonzero(kept)
+    kept = steps.every(-(-steps.n_steps // ENOUGH_TO_PART))
+    if labels is None:
+        return kept
+    columns = labels.reshape(steps.n_steps, -1)
+    known = np.isfinite(columns).any(axis=1)
+    few = np.count_nonzero(known) <= ENOUGH_STEPS
+    known = known if few else known & (columns != _common(columns[kept])).any(axis=1)
+    return np.union1d(kept, np.flatnonzero(known))
 
 
 def _common(columns: npt.NDArray[Any]) -> npt.NDArray[Any]:

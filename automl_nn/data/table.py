@@ -40,7 +40,7 @@ class Table:
 
     whole: pd.DataFrame
     columns: tuple[Column, ...]
-    rows: npt.NDArray[np.intp] | None = None
+    rows: npt.NDArray[np.integer[Any]] | None = None
 
     @staticmethod
     def from_frame(frame: Any, *, roles: Mapping[str, Role] | None = None) -> "Table":
@@ -121,7 +121,8 @@ class Table:
             >>> Table.from_frame({"age": [31, 47, 19]}).take([2, 0]).frame["age"].tolist()
             [19.0, 31.0]
         """
-        chosen = np.asarray(rows, dtype=np.intp)
+        chosen = np.asarray(rows)
+        chosen = chosen if chosen.dtype.kind == "i" else chosen.astype(np.intp)
         return Table(self.whole, self.columns, chosen if self.rows is None else self.rows[chosen])
 
     def schema(self) -> list[dict[str, str]]:
@@ -171,12 +172,26 @@ class Table:
 
     def _of(self, *roles: Role) -> pd.DataFrame:
         columns = {column.name: self.whole[column.name] for column in self.used if column.role in roles}
+        if not columns:
+            return pd.DataFrame(index=pd.RangeIndex(self.n_rows))
         frame = pd.DataFrame(columns, index=self.whole.index, copy=False)  # a list of names would copy them
         return frame if self.rows is None else frame.take(self.rows).reset_index(drop=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled with columns that lie one after the other, which processes can share in place."""
-        return Table, (self.frame.copy(), self.columns)
+        """Pickled column by column, each of which lies in one piece that processes can share in place."""
+        pieces = {name: _in_one_piece(values) for name, values in self.frame.items()}
+        return _joined, (pieces, self.columns, self.n_rows)
+
+
+def _joined(values: "dict[Hashable, pd.Series[Any]]", columns: tuple[Column, ...], n_rows: int) -> Table:
+    """What `Table.__reduce__` took apart; rows of images alone have no columns."""
+    return Table(pd.DataFrame(values, copy=False) if values else pd.DataFrame(index=pd.RangeIndex(n_rows)), columns)
+
+
+def _in_one_piece(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The same values, copied only where they lie scattered among those of other columns."""
+    is_plain = isinstance(values.dtype, np.dtype)
+    return values.copy() if is_plain and not values.to_numpy().flags.c_contiguous else values
 
 
 def _refuse_too_small(frame: pd.DataFrame) -> None:

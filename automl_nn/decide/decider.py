@@ -39,6 +39,8 @@ class Decider:
         made_from: What a stored decision says of its origin: trials, fingerprint, number of rows, seed.
         seed: Seed of the resamples.
         default: The goal where none is given; the task's default unless given.
+        units: What resamples draw as a whole, (n_val,): groups of series, where steps belong to series; `groups` unless
+            given.
     """
 
     task: Task
@@ -48,6 +50,7 @@ class Decider:
     made_from: Mapping[str, Any]
     seed: int = 0
     default: Goal | None = None
+    units: npt.NDArray[Any] | None = None
 
     def weigh(self, goal: Goal | None = None, *, prevalence: float | None = None) -> Decision:
         """The best decision for a goal; it is not stored.
@@ -59,10 +62,8 @@ class Decider:
         Raises:
             DecisionError: The goal is impossible, or the stored rows do not carry it.
         """
-        goal = goal or self.default
-        return decide(
-            self.task, self.output, self.y, goal=goal, groups=self.groups, prevalence=prevalence, seed=self.seed
-        )
+        goal, units = goal or self.default, self.groups if self.units is None else self.units
+        return decide(self.task, self.output, self.y, goal=goal, groups=units, prevalence=prevalence, seed=self.seed)
 
     def keep(self, decision: Decision, *, store: "Store", study_id: int, run_id: int | None) -> None:
         """Store a decision as a row: what was asked, what it was made from, what came out, and when.

@@ -129,7 +129,8 @@ class Decision(ABC):
         """
         self._calibrated(output)
         scores = self.monitored(output)
-        return tuple(drift(histogram, scores[:, j]) for j, histogram in enumerate(self.histograms))
+        n_scores = len(self.histograms)
+        return tuple(drift(one, scores[:, j], n_scores=n_scores) for j, one in enumerate(self.histograms))
 
     @classmethod
     def monitored(cls, output: npt.ArrayLike) -> Array:

@@ -6,6 +6,7 @@ from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import chndtrinc
 from scipy.stats import chi2
 
 from automl_nn.decide.utilities import Array
@@ -17,11 +18,11 @@ LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 MIN_IN_BIN = 20
 """Rows that lie above each of these quantiles, at least."""
 
-TAILS = (0.05, 0.95)
-"""Where an interval ends: it covers 90 %."""
+TAIL = 0.05
+"""Share of the comparisons of like with like that exceed the limit, and of the intervals that lie too high, or too low.
 
-BY_CHANCE = 0.95
-"""Share of the comparisons of like with like that stay below the limit."""
+So an interval covers 90 %, and reaches 0 where the index is within the limit.
+"""
 
 MODERATE, MAJOR = 0.1, 0.25
 """Indices from which a drift is called moderate, and major.
@@ -29,9 +30,6 @@ MODERATE, MAJOR = 0.1, 0.25
 Source:
     Siddiqi (2006), Credit Risk Scorecards, ch. 8.
 """
-
-N_BOOTSTRAP = 500
-"""Resamples behind an interval."""
 
 
 @final
@@ -87,9 +85,10 @@ class Drift:
     Args:
         label: What the scores are of.
         psi: Population stability index, 0 or more.
-        interval: Where it lies with 90 % confidence.
-        limit: What it stays below in 95 % of the comparisons, if nothing drifted.
+        interval: Where it lies with 90 % confidence; where several scores are looked at, all of them together.
+        limit: What it stays below in 95 % of the comparisons, if nothing drifted; all of the scores together.
         n_rows: New rows.
+        n_scores: How many scores are looked at: classes, labels or quantities.
     """
 
     label: str
@@ -97,6 +96,7 @@ class Drift:
     interval: tuple[float, float]
     limit: float
     n_rows: int
+    n_scores: int = 1
 
     @property
     def level(self) -> str:
@@ -118,14 +118,15 @@ class Drift:
             "The scores of 'ill' drifted (major): index 0.3, 90 % interval 0.2 to 0.4, by chance below 0.01; 500 rows."
         """
         low, high = self.interval
+        together = f" (of {self.n_scores} scores together)" if self.n_scores > 1 else ""
         drifted = "did not drift" if self.level == "none" else f"drifted ({self.level})"
         return (
-            f"The scores of {self.label!r} {drifted}: index {self.psi:.3g}, 90 % interval {low:.3g} to {high:.3g}, "
-            f"by chance below {self.limit:.3g}; {self.n_rows} rows."
+            f"The scores of {self.label!r} {drifted}: index {self.psi:.3g}, 90 % interval{together} {low:.3g} to "
+            f"{high:.3g}, by chance below {self.limit:.3g}; {self.n_rows} rows."
         )
 
 
-def drift(histogram: Histogram, scores: npt.ArrayLike, *, seed: int = 0) -> Drift:
+def drift(histogram: Histogram, scores: npt.ArrayLike, *, n_scores: int = 1) -> Drift:
     """Compare new scores with a histogram of earlier ones.
 
     Half a row is added to each bin, so that none is empty. Rows are taken to be independent; where they come in groups
@@ -134,14 +135,16 @@ def drift(histogram: Histogram, scores: npt.ArrayLike, *, seed: int = 0) -> Drif
     Args:
         histogram: Of the earlier scores.
         scores: New ones, of the same scale, (n_rows,).
-        seed: Seed of the resamples.
+        n_scores: How many scores are looked at: the more, the more of them seem to drift by chance, for which the
+            interval and the limit make up (Bonferroni).
 
     Raises:
         DecisionError: There is no new score, or one is not finite.
 
     Source:
         The index: Siddiqi (2006), Credit Risk Scorecards, ch. 8; it is Jeffreys' divergence of the two histograms. Its
-        distribution without drift: Yurdakul & Naranjo (2020), doi:10.21314/JRMV.2020.227.
+        distribution without drift: Yurdakul & Naranjo (2020), doi:10.21314/JRMV.2020.227; with drift it is taken as a
+        chi-squared one off centre, which the interval inverts.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -154,15 +157,13 @@ def drift(histogram: Histogram, scores: npt.ArrayLike, *, seed: int = 0) -> Drif
         n = int(np.isfinite(values).sum())
         raise DecisionError(f"Drift is told from rows with finite scores, but {n} of {len(values)} are.")
     before, after = np.array(histogram.counts), _count(values, np.array(histogram.edges))
-    rng, psi = np.random.default_rng(seed), float(_psi(before, after))
-    again = _psi(*(rng.multinomial(rows.sum(), rows / rows.sum(), size=N_BOOTSTRAP) for rows in (before, after)))
-    high, low = 2 * psi - np.quantile(again, TAILS)
-    by_chance = chi2.ppf(BY_CHANCE, max(len(before) - 1, 1)) * (1 / before.sum() + 1 / after.sum())
-    interval = (max(min(float(low), psi), 0.0), max(float(high), psi))
-    return Drift(histogram.label, psi, interval, float(by_chance), len(values))
+    psi, unit = _psi(before, after), float(1 / before.sum() + 1 / after.sum())
+    freedom, tail = max(len(before) - 1, 1), TAIL / n_scores
+    limit = unit * float(chi2.isf(tail, freedom))
+    low, high = (unit * float(chndtrinc(psi / unit, freedom, below)) for below in (1 - tail, tail))
+    return Drift(histogram.label, psi, (low if psi > limit else 0.0, max(high, psi)), limit, len(values), n_scores)
 
 
-def _psi(before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> Array:
-    p, q = ((rows + 0.5) / (rows + 0.5).sum(-1, keepdims=True) for rows in (before, after))
-    index: Array = ((q - p) * np.log(q / p)).sum(-1)
-    return index
+def _psi(before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> float:
+    p, q = ((rows + 0.5) / (rows + 0.5).sum() for rows in (before, after))
+    return float(((q - p) * np.log(q / p)).sum())

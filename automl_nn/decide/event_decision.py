@@ -12,9 +12,11 @@ from scipy.special import expit
 from automl_nn.decide.calibrate import fit_calibration
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.drift import Histogram
+from automl_nn.decide.event_goals import event_utility
 from automl_nn.decide.event_rules import PER_STEPS
-from automl_nn.decide.events import EventChoice, choose_events, event_metrics, event_utility
+from automl_nn.decide.events import EventChoice, choose_events, event_metrics
 from automl_nn.decide.goal import Goal
+from automl_nn.decide.online import OnlineTrigger
 from automl_nn.decide.utilities import Array
 from automl_nn.errors import DecisionError
 from automl_nn.task.base import Task
@@ -78,7 +80,22 @@ class EventCuts(Decision):
             DecisionError: As for `apply`.
             DataError: The offsets do not part the steps.
         """
-        return self.choice.trigger.find(self._calibrated(output)[:, 0], offsets=offsets)
+        return self.choice.trigger.find(self.scores(output), offsets=offsets)
+
+    def online(self) -> OnlineTrigger:
+        """The same alarms for one series whose `scores` come step by step."""
+        return OnlineTrigger(self.choice.trigger)
+
+    def scores(self, output: npt.ArrayLike) -> Array:
+        """What the trigger reads: the calibrated logit of each step, (n_steps,).
+
+        Args:
+            output: Network outputs of the steps, (n_steps, 1).
+
+        Raises:
+            DecisionError: As for `apply`.
+        """
+        return self._calibrated(output)[:, 0]
 
     def apply(self, output: npt.ArrayLike, *, offsets: npt.ArrayLike | None = None) -> npt.NDArray[np.int64]:
         """1 for each step of an alarm, (n_steps,); it depends on the other steps of its series.

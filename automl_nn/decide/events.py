@@ -7,7 +7,8 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from automl_nn.decide.event_grid import MIN_UNITS, Recording, axes_for, record, tally_triggers
+from automl_nn.decide.event_goals import event_utility, in_alarms
+from automl_nn.decide.event_grid import MIN_UNITS, Axes, Recording, axes_for, record, tally_triggers
 from automl_nn.decide.event_rules import (
     DEFAULT,
     EVENT_RULES,
@@ -21,7 +22,6 @@ from automl_nn.decide.event_rules import (
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.honest import TAILS
 from automl_nn.decide.trigger import Trigger, check_steps
-from automl_nn.decide.utilities import UTILITIES, Constraints, Counts, Utility
 from automl_nn.errors import DecisionError, did_you_mean
 from automl_nn.task.event_metrics import Column, count_events, known_steps
 from automl_nn.task.events import Indices, offsets_of
@@ -34,9 +34,6 @@ MIN_EVENTS = 5
 
 FEW_EVENTS = 20
 """Events below which a choice warns and the rules are not compared."""
-
-PREFIX = "event_"
-"""What stands before the name of a utility that is counted in events."""
 
 
 @final
@@ -81,61 +78,6 @@ class EventChoice:
         """Read a choice from plain values."""
         tuples = {name: tuple(values[name]) for name in ("interval", "utility_interval", "warnings")}
         return EventChoice(**{**values, **tuples, "trigger": Trigger.from_json(values["trigger"])})
-
-
-def event_goal(name: str) -> Goal:
-    """The goal of a utility that is counted in events.
-
-    Args:
-        name: `event_f1`, `event_f2`, `event_f0.5`, ...; the same without `event_` will do.
-
-    Raises:
-        DecisionError: It is no such utility.
-
-    Example:
-        >>> event_goal("event_f2").maximize
-        'f2'
-    """
-    known = [name for name, utility in UTILITIES.items() if not _needs_negatives(utility)]
-    if name.removeprefix(PREFIX) not in known:
-        raise DecisionError(f"Unknown utility {name!r} of events. {did_you_mean(name, [PREFIX + n for n in known])}")
-    return Goal(name.removeprefix(PREFIX))
-
-
-def event_utility(goal: Goal) -> Utility:
-    """What a goal maximizes when events are counted: found ones, false alarms and missed ones.
-
-    Raises:
-        DecisionError: The goal needs true negatives, which events do not have.
-    """
-    utility = UTILITIES["recall"] if goal.utility.name == "marked" else goal.utility
-    priced = goal.cost is not None and len(goal.cost) == 2
-    if goal.max_fpr is not None or utility.is_slow or (_needs_negatives(utility) and not priced):
-        raise DecisionError(
-            f"{goal.describe()!r} needs true negatives, which events do not have: maximize event_f1 or another F, or "
-            "give cost=(fp, fn), max_alarms, min_precision or min_recall."
-        )
-    return utility
-
-
-def _needs_negatives(utility: Utility) -> bool:
-    some = Counts(*np.array([3.0, 2.0, 4.0, 5.0]))
-    return not utility.is_slow and float(utility.of(*some)) != float(utility.of(*some._replace(tn=some.tn + 7)))
-
-
-def describe_events(goal: Goal) -> str:
-    """The goal in words, counted in events.
-
-    Example:
-        >>> describe_events(Goal(max_alarms=3, n_periods=10))
-        'event_recall with at most 30 alarms'
-        >>> describe_events(Goal(cost=(1, 20)))
-        'cost(fp=1, fn=20) of 1,000 steps'
-    """
-    name = event_utility(goal).name
-    words = f"{name} of 1,000 steps" if goal.cost is not None else f"{PREFIX}{name}"
-    kept = _kept(goal.constraints)
-    return f"{words} with {kept}" if kept else words
 
 
 def choose_events(
@@ -205,22 +147,15 @@ def choose_events(
     sweep = EventSweep(tally, np.ones((1, recording.n_units)), utility, goal.constraints)
     if sweep.short.min() > 0:
         raise DecisionError(_unreachable(sweep))
-    worth: Mapping[str, float] = {}
-    if rule == OUT_OF_BAG:
-        few = len(recording.true) < FEW_EVENTS
-        rule = FOR_FEW if few else DEFAULT
-        if not few and not goal.constraints:
-            rule, worth = compare_rules(sweep, rng=rng)
+    rule, worth = (rule, {}) if rule != OUT_OF_BAG else _best_rule(sweep, n_events=len(recording.true), rng=rng)
     settled = settle(sweep, rule, n_bootstrap=n_bootstrap, rng=rng)
     trigger, plain = axes.trigger(settled.index), axes.trigger(int(plain_threshold(sweep)[0]))
-    tried = axes.high[np.unravel_index(settled.again, axes.shape)[0]]
-    low, high = np.quantile(np.append(tried, trigger.high), TAILS, method="inverted_cdf")
     metrics, of_threshold = (
         event_metrics(one, values, y=labels, offsets=parts, tolerance=tolerance) for one in (trigger, plain)
     )
     return EventChoice(
         trigger=trigger,
-        interval=(float(min(low, trigger.high)), float(max(high, trigger.high))),
+        interval=_interval(axes, settled.again, trigger),
         tolerance=tolerance,
         utility=settled.promise.utility,
         utility_interval=settled.promise.interval,
@@ -234,6 +169,20 @@ def choose_events(
         warnings=tuple(_warnings(recording, metrics, goal=goal, missed=settled.missed)),
         out_of_bag=worth,
     )
+
+
+def _best_rule(sweep: EventSweep, *, n_events: int, rng: np.random.Generator) -> tuple[str, Mapping[str, float]]:
+    """The rule that proves to be best on series that did not choose, and what each is worth there, if they can tell."""
+    if n_events < FEW_EVENTS:
+        return FOR_FEW, {}
+    return (DEFAULT, {}) if sweep.constraints else compare_rules(sweep, rng=rng)
+
+
+def _interval(axes: Axes, again: Indices, trigger: Trigger) -> tuple[float, float]:
+    """Where the threshold falls in 90 % of the resamples, around the chosen one."""
+    tried = axes.high[np.unravel_index(again, axes.shape)[0]]
+    low, high = np.quantile(np.append(tried, trigger.high), TAILS, method="inverted_cdf")
+    return float(min(low, trigger.high)), float(max(high, trigger.high))
 
 
 def event_metrics(
@@ -310,13 +259,9 @@ def _unreachable(sweep: EventSweep) -> str:
     at = int(best_trigger(sweep)[0])
     tp, fp, fn = (float(count.reshape(-1)[at]) for count in sweep.counts[:3])
     return (
-        f"No trigger keeps {_kept(sweep.constraints)} on {tp + fn:g} events: the nearest one alarms {tp + fp:g} times "
-        f"with precision {tp / max(tp + fp, 1):.4g} and recall {tp / (tp + fn):.4g}, so ask for that or less."
+        f"No trigger keeps {in_alarms(sweep.constraints)} on {tp + fn:g} events: the nearest one alarms {tp + fp:g} "
+        f"times with precision {tp / max(tp + fp, 1):.4g} and recall {tp / (tp + fn):.4g}, so ask for that or less."
     )
-
-
-def _kept(constraints: Constraints) -> str:
-    return constraints.describe().replace("rows marked", "alarms")
 
 
 def _warnings(recording: Recording, metrics: Mapping[str, float], *, goal: Goal, missed: float) -> list[str]:
@@ -330,7 +275,9 @@ def _warnings(recording: Recording, metrics: Mapping[str, float], *, goal: Goal,
             "series."
         )
     if missed > 0.1:
-        warnings.append(f"{_kept(goal.constraints)} is not kept in {missed:.0%} of the resamples: ask with a margin.")
+        warnings.append(
+            f"{in_alarms(goal.constraints)} is not kept in {missed:.0%} of the resamples: ask with a margin."
+        )
     if not metrics["found"] + metrics["false_alarms"]:
         warnings.append("The best trigger never alarms: the scores do not help here.")
     return warnings

@@ -14,6 +14,7 @@ from automl_nn.decide.ensemble import blend, greedy_weights
 from automl_nn.decide.selection import Honest, honest_selection
 from automl_nn.errors import DecisionError, NoTrialError, StorageError
 from automl_nn.search.looks import run, runs
+from automl_nn.search.step_names import SERIES_GROUPS
 from automl_nn.search.store import Store
 from automl_nn.task.base import Task
 
@@ -105,6 +106,16 @@ class Stored:
         except StorageError:  # a study of an earlier version kept no groups
             return None
 
+    @property
+    def units(self) -> NDArray[np.int64] | None:
+        """What is resampled together `(n_val,)`: rows of a group, or of a series, or all series of a group."""
+        groups = self.groups
+        if groups is None:
+            return None
+        numbers = groups.ravel().astype(np.int64)
+        by_series = self.spec.get(SERIES_GROUPS)
+        return numbers if by_series is None else np.asarray(by_series, dtype=np.int64)[numbers]
+
     def output(self, member: Member) -> NDArray[np.float32]:
         """Outputs `(n_val, d_out)` of a trial or a reference for the rows that choose."""
         if isinstance(member, str):
@@ -176,14 +187,13 @@ class Stored:
         complete: list[Mapping[Any, Any]] = [row for row in self._runs() if row["state"] == "complete"]
         rows = complete if trial is None else [best]
         references = {name: self._store.reference(self._id, name)[0] for name in self._fitted()}
-        groups = self.groups
         honest = honest_selection(
             self._task,
             (self._store.predictions(int(row["run_id"])) for row in rows),
             self.labels,
             partners=list(references.values()) if with_references and trial is None else (),
             references=references,
-            groups=None if groups is None else groups.ravel(),
+            groups=self.units,
             seed=seed,
         )
         simplest = min(honest.within_noise, key=lambda i: (rows[i]["n_parameters"] or np.inf, rows[i]["seconds"]))

@@ -41,10 +41,9 @@ def weigh_events(
     offsets = offsets_of_groups(decider.groups)
     if tolerance is None:
         tolerance = half_a_usual_event(decider.y[:, 0], offsets)
+    given = {"seed": decider.seed, "groups": None if decider.units is None else decider.units[offsets[:-1]], **given}
     outputs = (decider.output, decider.y)
-    return decide_events(
-        decider.task, *outputs, tolerance=tolerance, offsets=offsets, goal=goal, seed=decider.seed, **given
-    )
+    return decide_events(decider.task, *outputs, tolerance=tolerance, offsets=offsets, goal=goal, **given)
 
 
 def half_a_usual_event(y: npt.ArrayLike, offsets: npt.ArrayLike) -> int:

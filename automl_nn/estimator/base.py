@@ -1,65 +1,43 @@
-"""What both estimators share: their parameters, and the study behind `fit`."""
+"""What all estimators share: the parameters of a search, and the study behind `fit`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
-import pandas as pd
 from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_consistent_length, check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 from sqlalchemy import URL, make_url
 
-from automl_nn.data.read import as_frame
-from automl_nn.data.table import Role
 from automl_nn.decide.decision import Decision
-from automl_nn.estimator.given import GROUP, Given, target_names
-from automl_nn.predict import Predictor
-from automl_nn.search.problem import VAL_SHARE, Parting
+from automl_nn.predict.predictor import Predictor
+from automl_nn.search.parting import VAL_SHARE
 from automl_nn.study import Study
 
 
-class AutoML(BaseEstimator):  # type: ignore[misc]
-    """Abstract: the parameters of both estimators, and the study behind `fit`; `AutoMLClassifier` describes them."""
+@dataclass(kw_only=True, eq=False, repr=False)
+class AutoML(BaseEstimator, ABC):  # type: ignore[misc]
+    """Abstract: the parameters of a search, and the study behind `fit`; `AutoMLClassifier` describes them.
 
-    def __init__(
-        self,
-        *,
-        n_trials: int | None = 20,
-        timeout: float | None = None,
-        metric: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        roles: Mapping[str, Role] | None = None,
-        val_share: float = VAL_SHARE,
-        n_workers: int = 1,
-        with_references: bool = False,
-        storage: str | URL | None = None,
-        study_name: str = "study",
-        random_state: int | RandomState | None = None,
-    ) -> None:
-        self.n_trials = n_trials
-        self.timeout = timeout
-        self.metric = metric
-        self.settings = settings
-        self.roles = roles
-        self.val_share = val_share
-        self.n_workers = n_workers
-        self.with_references = with_references
-        self.storage = storage
-        self.study_name = study_name
-        self.random_state = random_state
+    Parameters are the fields of a dataclass: its constructor takes them by name and only stores them, as scikit-learn
+    asks for. A class below adds fields, or gives one another default.
+    """
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
-        return tags
+    n_trials: int | None = 20
+    timeout: float | None = None
+    metric: str | None = None
+    settings: Mapping[str, Any] | None = None
+    val_share: float = VAL_SHARE
+    n_workers: int = 1
+    storage: str | URL | None = None
+    study_name: str = "study"
+    random_state: int | RandomState | None = None
 
     @property
     def study_(self) -> Study:
@@ -69,70 +47,43 @@ class AutoML(BaseEstimator):  # type: ignore[misc]
             raise AttributeError("Without a storage the study is not kept: fit with storage='sqlite:///study.db'.")
         return Study.load(self.study_name, storage=full_url(self.storage))
 
-    def _given(self, X: Any, y: Any, values: NDArray[Any], groups: ArrayLike | None, weight: ArrayLike | None) -> Given:
-        """The rows of `fit` that count.
+    @contextmanager
+    def _tuned(self, data: Any, target: Any, *, references: bool, **given: Any) -> Iterator[Study]:
+        """A study that was tuned, while its storage is open.
 
         Args:
-            X: Features.
-            y: Targets as they were given, for their names.
-            values: The checked targets.
-            groups: What must not be parted.
-            weight: Weight of each row.
+            data: As for `Study`.
+            target: As for `Study`.
+            references: Whether references are fitted.
+            given: What else `Study` takes and is no parameter here.
         """
-        features = self._features(X, reset=True)
-        check_consistent_length(features, values, groups)
-        checked = None if weight is None else _check_sample_weight(weight, features, ensure_non_negative=True)
-        given = Given(
-            features=features,
-            y=values,
-            names=target_names(y, values, taken=list(features.columns)),
-            groups=None if groups is None else column_or_1d(groups),
-            weight=checked,
-        )
-        return given if checked is None else given.take(np.flatnonzero(checked))
-
-    def _features(self, X: Any, *, reset: bool) -> pd.DataFrame:
-        """Features as a frame, their names and number checked as scikit-learn does."""
-        if hasattr(X, "columns"):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        else:
-            n_least = 2 if reset else 1
-            X = validate_data(
-                self, X, reset=reset, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=n_least
-            )
-        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
-        return as_frame(X).set_axis(list(names), axis=1)
-
-    def _tune(self, given: Given, kind: str, classes: Any, decided: Callable[[Study], Decision]) -> Self:
-        """Tune a study on the rows, decide, and keep what predicts."""
         with storage_for(self.storage) as url:
             study = Study(
-                given.frame(),
-                given.names,
-                task=kind,
+                data,
+                target,
                 metric=self.metric,
                 settings=self.settings,
-                roles=self.roles,
-                parting=Parting(self.val_share, group=None if given.groups is None else GROUP),
                 name=self.study_name,
                 storage=url,
                 seed=as_seed(self.random_state),
-                classes=classes,
-                weight=given.weight,
+                **given,
             )
-            study.tune(
-                n_trials=self.n_trials,
-                timeout=self.timeout,
-                n_workers=self.n_workers,
-                references=self.with_references,
-            )
-            self.trials_ = study.leaderboard()
-            self.best_score_ = study.best_score
+            study.tune(n_trials=self.n_trials, timeout=self.timeout, n_workers=self.n_workers, references=references)
+            self.trials_, self.best_score_ = study.leaderboard(), study.best_score
             self.best_params_ = study.optuna_study.trials[study.best_number].params
-            self.decision_ = decided(study)
-            self.predictor_: Predictor = study.predictor(self.decision_, with_references=self.with_references)
+            yield study
             study.store.close()
-        return self
+
+    def _keep(self, study: Study, decision: Decision, *, with_references: bool) -> None:
+        """Keep what predicts.
+
+        Args:
+            study: What was tuned, while its storage is open.
+            decision: What `predict` does.
+            with_references: Whether references may join the ensemble.
+        """
+        self.decision_ = decision
+        self.predictor_: Predictor = study.predictor(decision, with_references=with_references)
 
 
 @contextmanager

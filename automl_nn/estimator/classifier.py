@@ -1,38 +1,25 @@
 """The classifier."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
-from sqlalchemy import URL
 
-from automl_nn.data.table import Role
-from automl_nn.decide.calibrate import fit_calibration
-from automl_nn.decide.choose import decide
-from automl_nn.decide.cut import Cut
 from automl_nn.decide.decision import Decision
-from automl_nn.decide.goal import GOALS_OF_METRICS, Goal
-from automl_nn.decide.label_decision import Cuts
-from automl_nn.decide.utilities import Counts, metrics
-from automl_nn.errors import DecisionError, did_you_mean
-from automl_nn.estimator.base import AutoML
+from automl_nn.estimator.decided import decided
 from automl_nn.estimator.given import checked_labels, sorted_classes
-from automl_nn.search.problem import VAL_SHARE
+from automl_nn.estimator.tables import AutoMLTables
 from automl_nn.study import Study
-
-ABOVE_HALF = float(np.finfo(np.float64).eps)
-"""The logit of the smallest probability above one half: at an even chance argmax takes the first class."""
 
 
 @final
-class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False, repr=False)
+class AutoMLClassifier(ClassifierMixin, AutoMLTables):  # type: ignore[misc]
     """A classifier that tunes networks when it is fitted; the best of them predict together.
 
     The features may be numbers, texts, categories and dates, and any of them may be missing. A `y` of one column is
@@ -79,36 +66,7 @@ class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
         True
     """
 
-    def __init__(
-        self,
-        *,
-        n_trials: int | None = 20,
-        timeout: float | None = None,
-        metric: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        decision: Mapping[str, Any] | None = None,
-        roles: Mapping[str, Role] | None = None,
-        val_share: float = VAL_SHARE,
-        n_workers: int = 1,
-        with_references: bool = False,
-        storage: str | URL | None = None,
-        study_name: str = "study",
-        random_state: int | RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            n_trials=n_trials,
-            timeout=timeout,
-            metric=metric,
-            settings=settings,
-            roles=roles,
-            val_share=val_share,
-            n_workers=n_workers,
-            with_references=with_references,
-            storage=storage,
-            study_name=study_name,
-            random_state=random_state,
-        )
-        self.decision = decision
+    decision: Mapping[str, Any] | None = None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -164,52 +122,4 @@ class AutoMLClassifier(ClassifierMixin, AutoML):  # type: ignore[misc]
         return self.predictor_.predict_proba(self._features(X, reset=False))
 
     def _decided(self, study: Study) -> Decision:
-        if self.decision is None and self.metric in GOALS_OF_METRICS:
-            return study.decide(with_references=self.with_references)
-        if self.decision is None:
-            return most_probable(study, with_references=self.with_references)
-        goals = [field.name for field in fields(Goal)]
-        for name in self.decision:
-            if name not in goals:
-                raise DecisionError(f"Unknown goal {name!r}. {did_you_mean(name, goals)}")
-        return study.decide(**self.decision, with_references=self.with_references)
-
-
-def most_probable(study: Study, *, with_references: bool = False) -> Decision:
-    """Calibrated outputs, and the class or the labels that are more probable than not.
-
-    Args:
-        study: The study.
-        with_references: Whether the references may join the ensemble.
-    """
-    output, y = study.validation(with_references=with_references)
-    if study.task.family == "classes":
-        return decide(study.task, output, y, goal=Goal("accuracy"))
-    calibration = fit_calibration(output, y, family="labels")
-    logits = calibration.apply(output)
-    cuts = (cut_at_half(name, logits[:, j], y[:, j]) for j, name in enumerate(study.task.targets))
-    return Cuts(study.task.kind, None, calibration, tuple(cuts))
-
-
-def cut_at_half(label: str, logit: NDArray[Any], y: NDArray[Any]) -> Cut:
-    """The threshold of one half, with what it is worth on the rows that choose."""
-    marked, positive, negative = logit >= ABOVE_HALF, y == 1, y == 0
-    tp, fp = (marked & positive).sum(), (marked & negative).sum()
-    found = metrics(Counts(*np.array([tp, fp, positive.sum() - tp, negative.sum() - fp], dtype=np.float64)))
-    n_rows = int(positive.sum() + negative.sum())
-    interval = binomtest(round(found["accuracy"] * n_rows), n_rows).proportion_ci(0.9, method="wilson")
-    return Cut(
-        label=label,
-        threshold=0.5,
-        logit=ABOVE_HALF,
-        interval=(0.5, 0.5),
-        utility=found["accuracy"],
-        utility_interval=(float(interval.low), float(interval.high)),
-        optimism=0.0,
-        rule="more probable than not",
-        metrics=found,
-        metrics_at_half=found,
-        n_rows=n_rows,
-        n_positives=int(positive.sum()),
-        warnings=(),
-    )
+        return decided(study, self.decision, metric=self.metric, with_references=self.with_references)

@@ -8,7 +8,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from automl_nn.estimator.given import checked_labels, sorted_classes
-from automl_nn.estimator.image import AutoMLImages, target_frame
+from automl_nn.estimator.images import AutoMLImages, target_frame
 from automl_nn.study import Study
 from automl_nn.task.metrics import find_metric
 
@@ -37,7 +37,9 @@ class ImageEmbedder(TransformerMixin, AutoMLImages):  # type: ignore[misc]
         image_shape_: Channels, height and width.
         trials_: One row a trial, best first.
         best_score_: Score of the best trial on the images that choose.
+        best_params_: What was drawn for the best trial, under Optuna's names.
         predictor_: The deployable model; `predictor_.save("model.nn")` writes it to a file.
+        study_: The study in its storage; only where a `storage` was given.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -45,7 +47,7 @@ class ImageEmbedder(TransformerMixin, AutoMLImages):  # type: ignore[misc]
         >>> X = rng.integers(0, 40, (60, 8, 8)) + 70 * y[:, None, None]
         >>> embedder = ImageEmbedder(n_trials=1, settings={"train.n_epochs": 4}, random_state=0).fit(X, y)
         >>> embedder.transform(X).shape, embedder.score(X, y) > 0.9
-        ((60, 64), True)
+        ((60, 128), True)
     """
 
     def fit(self, X: Any, y: Any, *, table: Any = None, groups: ArrayLike | None = None) -> "ImageEmbedder":

@@ -1,119 +1,25 @@
 """Estimators of images: a class, several labels or quantities for each image."""
 
-from abc import ABC
-from collections.abc import Callable, Mapping
-from typing import Any, Self, final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
 
 import numpy as np
-import pandas as pd
-from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_consistent_length
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
-from sqlalchemy import URL
 
-from automl_nn.data.image_given import images_of
 from automl_nn.data.maps import Maps
-from automl_nn.data.read import as_frame
 from automl_nn.decide.decision import Decision
-from automl_nn.estimator.base import as_seed, full_url, storage_for
-from automl_nn.estimator.classifier import most_probable
-from automl_nn.estimator.given import GROUP, checked_labels, checked_quantities, sorted_classes, target_names
-from automl_nn.predict import Predictor
-from automl_nn.search.problem import VAL_SHARE, Parting
+from automl_nn.estimator.decided import decided
+from automl_nn.estimator.given import checked_labels, checked_quantities, sorted_classes
+from automl_nn.estimator.images import AutoMLImages, target_frame
 from automl_nn.study import Study
 from automl_nn.task.metrics import find_metric
 
 
-class AutoMLImages(BaseEstimator, ABC):  # type: ignore[misc]
-    """Abstract: the parameters of the estimators of images; `ImageClassifier` describes them."""
-
-    def __init__(
-        self,
-        *,
-        n_trials: int | None = 10,
-        timeout: float | None = None,
-        metric: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        val_share: float = VAL_SHARE,
-        n_workers: int = 1,
-        storage: str | URL | None = None,
-        study_name: str = "study",
-        random_state: int | RandomState | None = None,
-    ) -> None:
-        self.n_trials = n_trials
-        self.timeout = timeout
-        self.metric = metric
-        self.settings = settings
-        self.val_share = val_share
-        self.n_workers = n_workers
-        self.storage = storage
-        self.study_name = study_name
-        self.random_state = random_state
-
-    def _tune(
-        self,
-        X: Any,
-        targets: pd.DataFrame | Maps,
-        *,
-        table: Any,
-        groups: ArrayLike | None,
-        kind: str | None,
-        classes: Any,
-        decided: Callable[[Study], Decision],
-    ) -> Self:
-        """Tune a study on images, decide, and keep what predicts."""
-        images = images_of(X)
-        check_consistent_length(images.pixels, targets if isinstance(targets, pd.DataFrame) else None, table, groups)
-        self.image_shape_ = images.shape
-        beside = _beside(table, n_rows=len(images)).assign(**{} if groups is None else {GROUP: np.asarray(groups)})
-        with storage_for(self.storage) as url:
-            study = Study(
-                beside if isinstance(targets, Maps) else pd.concat([beside, targets], axis=1),
-                targets if isinstance(targets, Maps) else list(targets.columns),
-                task=kind,
-                metric=self.metric,
-                settings=self.settings,
-                parting=Parting(self.val_share, group=None if groups is None else GROUP),
-                name=self.study_name,
-                storage=url,
-                seed=as_seed(self.random_state),
-                classes=classes,
-                images=images,
-            )
-            study.tune(n_trials=self.n_trials, timeout=self.timeout, n_workers=self.n_workers, references=False)
-            self.trials_, self.best_score_ = study.leaderboard(), study.best_score
-            self.decision_ = decided(study)
-            self.predictor_: Predictor = study.predictor(self.decision_)
-            study.store.close()
-        return self
-
-    @property
-    def study_(self) -> Study:
-        """The study in its storage, for everything but `tune`; only where a `storage` was given."""
-        check_is_fitted(self)
-        if self.storage is None:
-            raise AttributeError("Without a storage the study is not kept: fit with storage='sqlite:///study.db'.")
-        return Study.load(self.study_name, storage=full_url(self.storage))
-
-    def _output(self, X: Any, table: Any) -> NDArray[np.float64]:
-        """Outputs for images, and for what stands beside them."""
-        check_is_fitted(self)
-        return self.predictor_.output(X) if table is None else self.predictor_.output(table, images=X)
-
-
-def _beside(table: Any, *, n_rows: int) -> pd.DataFrame:
-    return pd.DataFrame(index=pd.RangeIndex(n_rows)) if table is None else as_frame(table)
-
-
-def target_frame(y: Any, values: NDArray[Any], table: Any) -> pd.DataFrame:
-    """The targets under their own names, none of which is a feature's."""
-    names = target_names(y, values, taken=list(_beside(table, n_rows=len(values)).columns))
-    return pd.DataFrame(values if values.ndim == 2 else values[:, None], columns=names)
-
-
 @final
+@dataclass(kw_only=True, eq=False, repr=False)
 class ImageClassifier(ClassifierMixin, AutoMLImages):  # type: ignore[misc]
     """A classifier of images that tunes networks when it is fitted; the best of them predict together.
 
@@ -137,8 +43,10 @@ class ImageClassifier(ClassifierMixin, AutoMLImages):  # type: ignore[misc]
         image_shape_: Channels, height and width.
         trials_: One row a trial, best first.
         best_score_: Score of the best trial on the images that choose.
+        best_params_: What was drawn for the best trial, under Optuna's names.
         decision_: Calibration, and where the scores are cut.
         predictor_: The deployable model; `predictor_.save("model.nn")` writes it to a file.
+        study_: The study in its storage; only where a `storage` was given.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -150,32 +58,7 @@ class ImageClassifier(ClassifierMixin, AutoMLImages):  # type: ignore[misc]
         True
     """
 
-    def __init__(
-        self,
-        *,
-        n_trials: int | None = 10,
-        timeout: float | None = None,
-        metric: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        decision: Mapping[str, Any] | None = None,
-        val_share: float = VAL_SHARE,
-        n_workers: int = 1,
-        storage: str | URL | None = None,
-        study_name: str = "study",
-        random_state: int | RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            n_trials=n_trials,
-            timeout=timeout,
-            metric=metric,
-            settings=settings,
-            val_share=val_share,
-            n_workers=n_workers,
-            storage=storage,
-            study_name=study_name,
-            random_state=random_state,
-        )
-        self.decision = decision
+    decision: Mapping[str, Any] | None = None
 
     def fit(self, X: Any, y: Any, *, table: Any = None, groups: ArrayLike | None = None) -> "ImageClassifier":
         """Tune networks on images.
@@ -209,7 +92,7 @@ class ImageClassifier(ClassifierMixin, AutoMLImages):  # type: ignore[misc]
         return self._tune(X, targets, table=table, groups=groups, kind=kind, classes=classes, decided=self._decided)
 
     def _decided(self, study: Study) -> Decision:
-        return most_probable(study) if self.decision is None else study.decide(**self.decision)
+        return decided(study, self.decision, metric=self.metric)
 
     def predict(self, X: Any, *, table: Any = None) -> NDArray[Any]:
         """The class of each image `(n,)`, or 0 and 1 for each label `(n, n_labels)`; masks as they were given.
@@ -254,7 +137,9 @@ class ImageRegressor(RegressorMixin, AutoMLImages):  # type: ignore[misc]
         image_shape_: Channels, height and width.
         trials_: One row a trial, best first.
         best_score_: Score of the best trial on the images that choose.
+        best_params_: What was drawn for the best trial, under Optuna's names.
         predictor_: The deployable model; `predictor_.save("model.nn")` writes it to a file.
+        study_: The study in its storage; only where a `storage` was given.
 
     Example:
         >>> rng = np.random.default_rng(0)

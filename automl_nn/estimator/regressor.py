@@ -9,13 +9,13 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from automl_nn.decide.decision import Decision
-from automl_nn.estimator.base import AutoML
 from automl_nn.estimator.given import checked_quantities
+from automl_nn.estimator.tables import AutoMLTables
 from automl_nn.study import Study
 
 
 @final
-class AutoMLRegressor(RegressorMixin, AutoML):  # type: ignore[misc]
+class AutoMLRegressor(RegressorMixin, AutoMLTables):  # type: ignore[misc]
     """A regressor that tunes networks when it is fitted; the best of them predict together.
 
     The features may be numbers, texts, categories and dates, and any of them may be missing. A `y` of several columns

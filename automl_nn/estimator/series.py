@@ -1,5 +1,7 @@
 """Estimators of whole series: a class or a quantity for each of them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -8,14 +10,15 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 
 from automl_nn.data.panel import Panel
 from automl_nn.decide.decision import Decision
-from automl_nn.estimator.classifier import most_probable
+from automl_nn.estimator.decided import decided
 from automl_nn.estimator.given import checked_labels, checked_quantities
-from automl_nn.estimator.panels import AutoMLSeries, DecidedSeries
+from automl_nn.estimator.panels import AutoMLSeries
 from automl_nn.study import Study
 
 
 @final
-class SeriesClassifier(ClassifierMixin, DecidedSeries):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False, repr=False)
+class SeriesClassifier(ClassifierMixin, AutoMLSeries):  # type: ignore[misc]
     """A classifier of whole series that tunes networks when it is fitted; the best of them predict together.
 
     A class of a single series is learned, and is not asked for a choice between trials.
@@ -40,8 +43,10 @@ class SeriesClassifier(ClassifierMixin, DecidedSeries):  # type: ignore[misc]
         trials_: One row a trial, best first.
         references_: One row for each model that is no network, on the same series.
         best_score_: Score of the best trial on the series that choose.
+        best_params_: What was drawn for the best trial, under Optuna's names.
         decision_: Calibration, and where the scores are cut.
         predictor_: The deployable model, which reads long frames with the columns `__series__`, `x0`, `x1`, ...
+        study_: The study in its storage; only where a `storage` was given.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -51,6 +56,8 @@ class SeriesClassifier(ClassifierMixin, DecidedSeries):  # type: ignore[misc]
         >>> bool(classifier.score(X, y) > 0.9)
         True
     """
+
+    decision: Mapping[str, Any] | None = None
 
     def fit(self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None) -> "SeriesClassifier":
         """Tune networks on series.
@@ -72,9 +79,7 @@ class SeriesClassifier(ClassifierMixin, DecidedSeries):  # type: ignore[misc]
         return self
 
     def _decided(self, study: Study) -> Decision:
-        if self.decision is None:
-            return most_probable(study, with_references=self.with_references)
-        return study.decide(**{"with_references": self.with_references, **self.decision})
+        return decided(study, self.decision, metric=self.metric, with_references=self.with_references)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each series `(n,)`."""
@@ -107,7 +112,9 @@ class SeriesRegressor(RegressorMixin, AutoMLSeries):  # type: ignore[misc]
         trials_: One row a trial, best first.
         references_: One row for each model that is no network, on the same series.
         best_score_: Score of the best trial on the series that choose.
+        best_params_: What was drawn for the best trial, under Optuna's names.
         predictor_: The deployable model, which reads long frames with the columns `__series__`, `x0`, `x1`, ...
+        study_: The study in its storage; only where a `storage` was given.
 
     Example:
         >>> rng = np.random.default_rng(0)

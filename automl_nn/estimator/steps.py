@@ -1,5 +1,7 @@
 """Estimators of steps: a class or a quantity for each step of a series."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -10,9 +12,9 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from automl_nn.data.panel import Panel, labels_of_series
 from automl_nn.decide.decision import Decision
-from automl_nn.decide.events import event_goal
+from automl_nn.decide.event_goals import event_goal
 from automl_nn.decide.goal import Goal
-from automl_nn.estimator.panels import AutoMLSeries, DecidedSeries
+from automl_nn.estimator.panels import AutoMLSeries
 from automl_nn.study import Study
 
 SPANS = ("tolerance", "min_duration", "merge_gap", "cool_down")
@@ -20,7 +22,8 @@ SPANS = ("tolerance", "min_duration", "merge_gap", "cool_down")
 
 
 @final
-class StepClassifier(ClassifierMixin, DecidedSeries):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False, repr=False)
+class StepClassifier(ClassifierMixin, AutoMLSeries):  # type: ignore[misc]
     """A classifier of the steps of series that tunes networks when it is fitted; the best of them predict together.
 
     Whole series, or whole groups of them, choose between trials; a single series is parted by time, and so are several
@@ -49,8 +52,10 @@ class StepClassifier(ClassifierMixin, DecidedSeries):  # type: ignore[misc]
         trials_: One row a trial, best first.
         references_: One row for each model that is no network, on the same steps.
         best_score_: Score of the best trial on the steps that choose.
+        best_params_: What was drawn for the best trial, under Optuna's names.
         decision_: Calibration, and where the scores are cut.
         predictor_: The deployable model, which reads long frames with the columns `__series__`, `x0`, `x1`, ...
+        study_: The study in its storage; only where a `storage` was given.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -61,6 +66,8 @@ class StepClassifier(ClassifierMixin, DecidedSeries):  # type: ignore[misc]
         >>> classifier.predict_proba(X).shape
         (20, 64, 2)
     """
+
+    decision: Mapping[str, Any] | None = None
 
     def fit(self, X: Any, y: Any, *, groups: ArrayLike | None = None) -> "StepClassifier":
         """Tune networks on series.
@@ -130,7 +137,9 @@ class StepRegressor(RegressorMixin, AutoMLSeries):  # type: ignore[misc]
         trials_: One row a trial, best first.
         references_: One row for each model that is no network, on the same steps.
         best_score_: Score of the best trial on the steps that choose.
+        best_params_: What was drawn for the best trial, under Optuna's names.
         predictor_: The deployable model, which reads long frames with the columns `__series__`, `x0`, `x1`, ...
+        study_: The study in its storage; only where a `storage` was given.
 
     Example:
         >>> X = np.random.default_rng(0).normal(size=(20, 1, 64))

@@ -46,8 +46,8 @@ class _Mish(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         if not ctx.needs_input_grad[0]:
-            return in_cache(_mish, x, n_results=1)[0]
-        y, slope = in_cache(_mish, x, n_results=2)
+            return in_cache(fill_mish, x, n_results=1)[0]
+        y, slope = in_cache(fill_mish, x, n_results=2)
         ctx.save_for_backward(slope)
         return y
 
@@ -58,8 +58,8 @@ class _Mish(torch.autograd.Function):
         return gradient * slope
 
 
-def _mish(x: Tensor, y: Tensor, slope: Tensor | None = None) -> None:
-    """Fill `y` and, if asked for, the slope there."""
+def fill_mish(x: Tensor, y: Tensor, slope: Tensor | None = None) -> None:
+    """Fill `y` with Mish and, if asked for, `slope` with its slope."""
     e = torch.clamp(x, max=20.0, out=slope).exp_()
     h = torch.addcmul(e, e, e, value=0.5).add_(1)
     torch.addcdiv(x, x, h, value=-1, out=y)

@@ -99,7 +99,7 @@ def build(
         d_out: Outputs of each network.
         output_bias: The output of each network whose prediction is the prior.
         seeds: A seed for each network; with the same one a network is the same in any stack.
-        draws_head: Whether outputs start as random mixtures of hidden units rather than at the prior alone; embeddings,
+        draws_head: Whether outputs start as hidden units turned at random rather than at the prior alone; embeddings,
             which would have no direction there, do.
         architecture: Of a stored network with pretrained layers, which ones they are; their weights come with its
             state.
@@ -138,7 +138,7 @@ def build(
         _draw(network, i, config)
         if draws_head and isinstance(network.head, Head):
             weight = network.head.linear.weight.data[i]
-            weight.normal_(0.0, len(weight) ** -0.5, generator=network.generators[i])
+            nn.init.orthogonal_(weight, generator=network.generators[i])  # so that distances are those of hidden units
     _fit(network, inputs)
     _rescale(network, configs, inputs)
     return network

@@ -129,6 +129,11 @@ class Dropout(nn.Module, PerNetwork):
         for name, value in _numbers(faded).items():
             self.get_buffer(name).copy_(value)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether values are now dropped, in every network to zero."""
+        return self.training and self._drops and not self._shifts
+
     def forward(self, x: Float[Tensor, "k batch d"]) -> Float[Tensor, "k batch d"]:
         if not self.training or not self._drops:
             return x

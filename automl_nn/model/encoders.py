@@ -21,7 +21,7 @@ from automl_nn.space.ranges import Held, Integer
 _MIN_COUNT = 2
 _ROWS_AT_ONCE = 1 << 14
 
-NUMBERS_AT_ONCE = 1 << 20
+NUMBERS_AT_ONCE = 1 << 18
 """Rows whose numbers are scaled together."""
 
 
@@ -92,14 +92,14 @@ class Encoder:
 
     def _scaled(self, table: Table, *, gaps: NDArray[np.int8]) -> NDArray[np.float32]:
         """Scaled numbers, and in `gaps` where they are missing; in pieces, since float64 takes twice the room."""
-        scaled = []
-        for start in range(0, max(table.n_rows, 1), NUMBERS_AT_ONCE):
-            rows = slice(start, start + NUMBERS_AT_ONCE)
-            part = table if table.n_rows <= NUMBERS_AT_ONCE else table.take(np.arange(table.n_rows)[rows])
+        scaled = np.empty((table.n_rows, self.n_numeric), dtype=np.float32)
+        for start in range(0, table.n_rows, NUMBERS_AT_ONCE):
+            rows = slice(start, min(start + NUMBERS_AT_ONCE, table.n_rows))
+            part = table if table.n_rows <= NUMBERS_AT_ONCE else table.take(np.arange(rows.start, rows.stop))
             numbers = part.numbers().to_numpy(np.float64)
             gaps[rows] = UNIT * np.isnan(numbers[:, list(self.missing)])
-            scaled.append(np.asarray(self.scaler.transform(numbers), dtype=np.float32))
-        return scaled[0] if len(scaled) == 1 else np.concatenate(scaled)
+            scaled[rows] = self.scaler.transform(numbers)
+        return scaled
 
     def _levels(self, levels: pd.DataFrame, one_hot: NDArray[np.int8]) -> NDArray[np.int64]:
         """Fill the one-hot columns and return the codes."""

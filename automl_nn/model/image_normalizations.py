@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from automl_nn.model.backbones.image import apart, together
 from automl_nn.model.normalizations import NORMALIZATIONS, BatchNorm, GroupNorm, NoNorm, RMSNorm
 from automl_nn.space.options import Option, Options
 
@@ -67,8 +68,7 @@ class MapGroupNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(k, d))
 
     def forward(self, x: Float[Tensor, "k batch height width d"]) -> Float[Tensor, "k batch height width d"]:
-        own = [self._one(x[i], i) for i in range(len(x))]
-        return torch.stack(own) if len(own) > 1 else own[0].unsqueeze(0)
+        return together([self._one(own, i) for i, own in enumerate(apart(x))])
 
     def _one(self, x: Float[Tensor, "batch height width d"], i: int) -> Float[Tensor, "batch height width d"]:
         seen = x.permute(0, 3, 1, 2).to(self.scale.dtype)  # in bfloat16 torch takes four times as long

@@ -91,7 +91,10 @@ class Inputs:
     def _starts_of(self, rows: slice | Tensor | NDArray[np.integer[Any]]) -> Int[Tensor, " n_stretches"]:
         """Where steps begin that are no neighbours of the ones before them."""
         assert self.starts is not None
-        taken = torch.arange(len(self), device=self.starts.device)[rows]
+        if isinstance(rows, Tensor) and rows.dtype == torch.int64:
+            taken = rows
+        else:
+            taken = torch.arange(len(self), device=self.starts.device)[rows]
         stretch = torch.bucketize(taken, self.starts, right=True)
         apart = (taken.diff() != 1) | (stretch.diff() != 0)
         return torch.cat([taken.new_zeros(min(1, len(taken))), 1 + apart.nonzero().squeeze(1)])
@@ -104,29 +107,30 @@ class Inputs:
         images = None if self.images is None else self.images.to(device)
         return Inputs(self.numbers.to(device), self.codes.to(device), starts, flags, images)
 
-    def batches(self, n_rows: int, *, length: int) -> Iterator["Inputs"]:
+    def batches(self, n_rows: int, *, length: int, looks_back: bool = False) -> Iterator["Inputs"]:
         """The rows in their order; at least one batch, so that no rows give outputs of no rows.
 
         Args:
             n_rows: Rows at a time.
             length: Rows that are read together: 1 for rows that stand alone, else the length of overlapping windows,
                 whose places follow each other in each batch.
+            looks_back: Whether each step of a window is read by what comes before it alone; see `overlapping`.
         """
         if length == 1:
             n_rows = n_rows if self.images is None else self.images.at_once(n_rows)
             for start in range(0, max(len(self), 1), n_rows):
                 yield self.at(slice(start, start + n_rows))
             return
-        for windows in self._windows(n_rows, length):
+        for windows in self._windows(n_rows, length, looks_back=looks_back):
             yield self.at(windows.rows())
 
     def joined(
-        self, outputs: Iterable[Float[Tensor, "k _ d_out"]], *, n_rows: int, length: int
+        self, outputs: Iterable[Float[Tensor, "k _ d_out"]], *, n_rows: int, length: int, looks_back: bool = False
     ) -> Float[Tensor, "k n_rows d_out"]:
         """One output per row, from those of `batches`."""
         if length == 1 or len(self) == 0:
             return torch.cat(list(outputs), dim=1)
-        return stitch(outputs, self._windows(n_rows, length), n_steps=len(self))
+        return stitch(outputs, self._windows(n_rows, length, looks_back=looks_back), n_steps=len(self))
 
     def sample(self, n_rows: int, *, length: int) -> "Inputs":
         """About so many rows, evenly spaced, to be read at once."""
@@ -153,14 +157,14 @@ class Inputs:
         ends = [*self.starts[1:].tolist(), len(self)]
         yield from ((start, end - start) for start, end in zip(self.starts.tolist(), ends, strict=True))
 
-    def _windows(self, n_rows: int, length: int) -> Iterator[Windows]:
-        return in_batches(self._every_window(length), max(1, n_rows // length))
+    def _windows(self, n_rows: int, length: int, *, looks_back: bool) -> Iterator[Windows]:
+        return in_batches(self._every_window(length, looks_back=looks_back), max(1, n_rows // length))
 
-    def _every_window(self, length: int) -> Windows:
+    def _every_window(self, length: int, *, looks_back: bool = False) -> Windows:
         starts = self.starts
         if starts is None:
             starts = torch.zeros(min(1, len(self)), dtype=torch.int64, device=self.numbers.device)
-        return overlapping(starts, n_steps=len(self), length=length)
+        return overlapping(starts, n_steps=len(self), length=length, looks_back=looks_back)
 
 
 def _taken(part: Tensor, rows: slice | Tensor | NDArray[np.integer[Any]]) -> Tensor:

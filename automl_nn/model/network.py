@@ -99,11 +99,22 @@ class Network(nn.Module):
         codes: Int[Tensor, "#k batch n_codes"],
         pixels: Tensor | None = None,
     ) -> Float[Tensor, "k batch outputs"]:
-        hidden = self.backbone(self.features(dense, codes) if self.scale is None else self.scale(pixels))
+        hidden = self.backbone(self.features(dense, codes)) if pixels is None else self.seen(pixels)
         if self.fusion is not None:
             hidden = self.fusion(hidden, self.features(dense, codes))
         output: Tensor = self.head(hidden)
         return output
+
+    def scaled(self, pixels: Tensor) -> Float[Tensor, "k batch channels height width"]:
+        """Images as the backbone reads them."""
+        assert self.scale is not None, "this network reads no images"
+        values: Tensor = self.scale(pixels)
+        return values
+
+    def seen(self, pixels: Tensor) -> Tensor:
+        """Hidden units of images, before anything beside them is looked at."""
+        hidden: Tensor = self.backbone(self.scaled(pixels))
+        return hidden
 
     def inner_modules(self) -> Iterator[nn.Module]:
         """The hidden layers: whose weights initializers draw."""
@@ -150,12 +161,12 @@ class Network(nn.Module):
             inputs: Rows, on the network's device.
             batch_size: Rows at a time, of all members together; the outputs do not depend on it.
         """
-        length = self.backbone.length
+        length, looks_back = self.backbone.length, self.backbone.looks_back
         batch_size = max(batch_size // self.n_members, 1)
         n_rows = max(batch_size, MIN_WINDOWS * length) if length > 1 else batch_size
         with evaluating(self):
-            outputs = (self.read(batch) for batch in inputs.batches(n_rows, length=length))
-            return inputs.joined(outputs, n_rows=n_rows, length=length)
+            outputs = (self.read(batch) for batch in inputs.batches(n_rows, length=length, looks_back=looks_back))
+            return inputs.joined(outputs, n_rows=n_rows, length=length, looks_back=looks_back)
 
     def remember(self, inputs: Inputs) -> None:
         """Let a backbone of fixed features compute those of these rows now, once for the whole training."""

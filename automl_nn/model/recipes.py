@@ -72,12 +72,13 @@ IMAGE_RECIPES = Bundles(
 """The same for images; `free` draws each part on its own."""
 
 
-def conflicts(config: Mapping[str, Any], *, batch_size: int) -> list[str]:
+def conflicts(config: Mapping[str, Any], *, batch_size: int, least: int = MIN_BATCH_NORM_ROWS) -> list[str]:
     """What in a model config is known to work against itself, each with the reason.
 
     Args:
         config: A model config.
         batch_size: Rows of a training batch.
+        least: Rows of which batch normalization needs so many; fewer where rows are images.
 
     Example:
         >>> parts = {"activation": "selu", "initializer": "lecun_normal", "normalization": "batch", "dropout": "none"}
@@ -103,7 +104,7 @@ def conflicts(config: Mapping[str, Any], *, batch_size: int) -> list[str]:
         f"sigmoid with {initializer}: He's gain is for rectifiers and saturates a sigmoid; use glorot.": (
             activation == "sigmoid" and initializer.startswith("he_")
         ),
-        f"batch norm with batches of {batch_size} rows: under {MIN_BATCH_NORM_ROWS} the statistics are too noisy; "
-        "use layer or group norm.": normalization == "batch" and batch_size < MIN_BATCH_NORM_ROWS,
+        f"batch norm with batches of {batch_size} rows: under {least} the statistics are too noisy; "
+        "use layer or group norm.": normalization == "batch" and batch_size < least,
     }
     return [problem for problem, applies in known.items() if applies]

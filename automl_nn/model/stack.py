@@ -149,6 +149,11 @@ class Activations(nn.Module, PerNetwork):
         self._activations = tuple(activations)
         self._runs = _runs(self._activations)
 
+    @property
+    def shared(self) -> Activation | None:
+        """The activation of all networks; None where they have several."""
+        return self._runs[0][0] if len(self._runs) == 1 else None
+
     def forward(self, x: Float[Tensor, "k *rows d"]) -> Float[Tensor, "k *rows d"]:
         if len(self._runs) == 1:
             return self._runs[0][0](x)

@@ -20,6 +20,7 @@ class Windows:
         first: The step at which each window begins.
         size: Steps of each window that exist.
         length: Places of a window.
+        looks_back: Whether each place is read by what comes before it alone.
 
     Example:
         >>> windows = Windows(torch.tensor([0, 4]), torch.tensor([3, 2]), length=3)
@@ -30,12 +31,13 @@ class Windows:
     first: Int[Tensor, " n_windows"]
     size: Int[Tensor, " n_windows"]
     length: int
+    looks_back: bool = False
 
     def __len__(self) -> int:
         return len(self.first)
 
     def __getitem__(self, windows: slice) -> "Windows":
-        return Windows(self.first[windows], self.size[windows], self.length)
+        return Windows(self.first[windows], self.size[windows], self.length, self.looks_back)
 
     def rows(self) -> Int[Tensor, " n_places"]:
         """The step at each place, window by window."""
@@ -46,31 +48,48 @@ class Windows:
         return (self._places() < self.size.unsqueeze(1)).flatten()
 
     def weights(self) -> Float[Tensor, " n_places"]:
-        """What each place counts where windows overlap: most in the middle, which sees most on both sides."""
+        """What each place counts where windows overlap: most where it sees most, in the middle, or at the end."""
         from_start, from_end = self._places() + 1, self.size.unsqueeze(1) - self._places()
+        if self.looks_back:
+            return (from_start * (from_end > 0)).flatten().to(torch.float32)
         return torch.minimum(from_start.expand_as(from_end), from_end).clamp_min(0).flatten().to(torch.float32)
 
     def _places(self) -> Int[Tensor, "1 length"]:
         return torch.arange(self.length, device=self.first.device).unsqueeze(0)
 
 
-def overlapping(starts: Int[Tensor, " n_stretches"], *, n_steps: int, length: int) -> Windows:
+def stride_of(length: int) -> int:
+    """Steps from one window to the next one: they overlap by half."""
+    return max(1, length // 2)
+
+
+def overlapping(starts: Int[Tensor, " n_stretches"], *, n_steps: int, length: int, looks_back: bool = False) -> Windows:
     """Windows that overlap by half and reach every step; the last one of a stretch ends with it.
+
+    Where places are read by what comes before them alone, the last windows are cut by the end of the stretch, and not
+    moved: so what is said of a step does not depend on how many steps follow.
 
     Args:
         starts: Where each stretch begins, ascending from 0.
         n_steps: Steps of all stretches.
         length: Places of a window.
+        looks_back: Whether each place is read by what comes before it alone.
 
     Example:
         >>> overlapping(torch.tensor([0, 7]), n_steps=9, length=4).first.tolist()
         [0, 2, 3, 7]
+        >>> overlapping(torch.tensor([0, 7]), n_steps=9, length=4, looks_back=True).first.tolist()
+        [0, 2, 4, 6, 7]
     """
     sizes = torch.diff(starts, append=starts.new_tensor([n_steps]))
-    stride = max(1, length // 2)
-    n_windows = 1 + (sizes - length).clamp_min(0).add(stride - 1).div(stride, rounding_mode="floor")
+    stride = stride_of(length)
+    reach = sizes - 1 if looks_back else (sizes - length).clamp_min(0) + stride - 1
+    n_windows = 1 + reach.div(stride, rounding_mode="floor")
     stretch = torch.repeat_interleave(n_windows)
     number = torch.arange(len(stretch), device=starts.device) - (n_windows.cumsum(0) - n_windows)[stretch]
+    if looks_back:
+        size = (sizes[stretch] - number * stride).clamp_max(length)
+        return Windows(starts[stretch] + number * stride, size, length, looks_back=True)
     latest = (sizes - length).clamp_min(0)[stretch]
     first = starts[stretch] + torch.minimum(number * stride, latest)
     return Windows(first, sizes.clamp_max(length)[stretch], length)

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from automl_nn.review.tables import Report, label_rows
 from automl_nn.search.problem import Problem
 
@@ -16,7 +14,7 @@ def about(problem: Problem, *, command: Sequence[str] = ()) -> Report:
         command: The words of a command line that makes the study, without its limits; none if it is made in Python.
 
     Returns:
-        `rows` (`given`, `train`, `val`), `labels` (as `label_rows`; none for maps), `missing` (values by column, where
+        `rows` (`given`, `train`, `val`), `labels` (as `label_rows`), `missing` (values by column, where
         there are any), `n_series` (0 where rows stand alone) and `command`.
 
     Example:
@@ -30,8 +28,8 @@ def about(problem: Problem, *, command: Sequence[str] = ()) -> Report:
     missing = {str(name): int(n) for name, n in frame.isna().sum().items() if n}
     return {
         "rows": {"given": problem.table.n_rows, "train": len(split.train), "val": len(split.val)},
-        "labels": [] if problem.maps is not None else label_rows(problem),
+        "labels": label_rows(problem),
         "missing": missing,
-        "n_series": 0 if problem.steps is None else len(np.unique(problem.steps.numbers)),
+        "n_series": 0 if problem.steps is None else len(problem.steps.starts),
         "command": [str(word) for word in command],
     }

@@ -10,9 +10,11 @@ import pandas as pd
 
 from automl_nn.decide.decider import Decider
 from automl_nn.decide.event_decision import EventCuts
-from automl_nn.decide.events import EventChoice, describe_events
+from automl_nn.decide.event_goals import describe_events
+from automl_nn.decide.events import EventChoice
 from automl_nn.decide.stored_events import offsets_of_groups
 from automl_nn.errors import DecisionError
+from automl_nn.search.step_names import StepNames
 from automl_nn.task.event_metrics import Column, judged, known_steps
 from automl_nn.task.events import Array, Events, Indices, match, offsets_of
 from automl_nn.task.random_scores import against_random
@@ -164,14 +166,13 @@ class Watched:
         return pd.DataFrame(columns | {"alarm": alarm.astype(np.int64)})
 
 
-def watch(decision: EventCuts, decider: Decider) -> Watched:
+def watch(decision: EventCuts, decider: Decider, *, names: StepNames | None = None) -> Watched:
     """The alarms of a decision in the series that it was made on, by calibrated probabilities.
-
-    Series are named by their numbers, in the order in which they first occur in the data.
 
     Args:
         decision: What `weigh_events` returned.
         decider: What it was made on.
+        names: What series are called; their numbers, in the order in which they first occur in the data, unless given.
 
     Raises:
         DecisionError: The rows are no steps of series.
@@ -181,8 +182,9 @@ def watch(decision: EventCuts, decider: Decider) -> Watched:
         raise DecisionError("The rows are no steps of series: tune with --per-step and --series-id first.")
     offsets = offsets_of_groups(groups)
     scores = decision.probability(decider.output)[:, -1]
-    names = groups.reshape(-1)[offsets[:-1]].astype(np.int64)
-    return Watched.of(scores, decider.y[:, 0], decision.of_probabilities, offsets=offsets, names=names)
+    numbers = groups.reshape(-1)[offsets[:-1]].astype(np.int64)
+    called = numbers if names is None else names.called(numbers)
+    return Watched.of(scores, decider.y[:, 0], decision.of_probabilities, offsets=offsets, names=called)
 
 
 def event_report(choice: EventChoice) -> dict[str, Any]:

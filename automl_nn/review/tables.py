@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from automl_nn.data.findings import Finding
 from automl_nn.data.image import ImageForm
+from automl_nn.search.step_names import StepNames
 from automl_nn.task.base import Task
 
 if TYPE_CHECKING:
@@ -79,21 +81,29 @@ def label_rows(problem: "Problem") -> list[Report]:
         return _value_rows(problem)
     if task.kind in ("multilabel", "soft"):
         return [_share_row(problem, name, column) for column, name in enumerate(task.classes)]
-    y, split = problem.y[:, 0], problem.split
+    train, val = (_labels_of(problem, rows)[:, 0] for rows in (problem.split.train, problem.split.val))
     return [
-        {"class": name, "train": int((y[split.train] == code).sum()), "val": int((y[split.val] == code).sum())}
+        {"class": name, "train": int((train == code).sum()), "val": int((val == code).sum())}
         for code, name in enumerate(task.classes)
     ]
 
 
+def _labels_of(problem: "Problem", rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The labels of some rows; of maps, those of each of their pixels."""
+    y = problem.y[rows]
+    return y if problem.maps is None else y.reshape(-1, len(problem.maps.names))
+
+
 def _share_row(problem: "Problem", name: Any, column: int) -> Report:
-    y = problem.y[:, column]
-    train, val = (float(np.nansum(y[rows])) for rows in (problem.split.train, problem.split.val))
+    y = _labels_of(problem, np.arange(len(problem.y)))[:, column]
+    parts = (_labels_of(problem, rows)[:, column] for rows in (problem.split.train, problem.split.val))
+    train, val = (float(np.nansum(part)) for part in parts)
     return {"class": name, "train": train, "val": val, "missing": int(np.isnan(y).sum())}
 
 
 def _value_rows(problem: "Problem") -> list[Report]:
-    values = pd.DataFrame(problem.task.prediction(problem.y.astype(np.float64)), columns=list(problem.task.targets))
+    y = _labels_of(problem, np.arange(len(problem.y))).astype(np.float64)
+    values = pd.DataFrame(problem.task.prediction(y), columns=list(problem.task.targets))
     return [
         {
             "target": name,
@@ -151,20 +161,23 @@ def reference_rows(references: pd.DataFrame) -> list[Report]:
     return records(references[list(shown)])
 
 
-def spike_rows(spikes: pd.DataFrame) -> list[Report]:
+def spike_rows(spikes: pd.DataFrame, *, names: StepNames | None = None) -> list[Report]:
     """One row for each spike, the rows of its batch as a text, those first that were in most spikes.
 
     Args:
         spikes: What `Study.spikes` returned.
+        names: What steps are called, where rows are the first steps of windows.
 
     Example:
         >>> spikes = pd.DataFrame({"trial": [0, 0], "kind": ["loss", "norm"], "row_ids": [[3, 5], [5, 9]]})
         >>> [row["rows"] for row in spike_rows(spikes)]
         ['5, 3', '5, 9']
+        >>> [row["rows"] for row in spike_rows(spikes, names=StepNames(("a", "b"), (0, 4)))]
+        ['b at 1, a at 3', 'b at 1, b at 5']
     """
     often = Counter(int(row) for rows in spikes["row_ids"] for row in rows)
     ordered = [sorted(map(int, rows), key=lambda row: (-often[row], row)) for rows in spikes["row_ids"]]
-    texts = [", ".join(map(str, rows)) for rows in ordered]
+    texts = [", ".join(map(str, rows) if names is None else names.places(rows)) for rows in ordered]
     return records(spikes.drop(columns="row_ids").assign(rows=texts))
 
 

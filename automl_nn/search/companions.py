@@ -1,6 +1,6 @@
-"""What stands beside the trials of a study in the database: references, and networks that were trained again."""
+"""What stands beside the trials of a study: findings, references, networks that were trained again, decisions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, final
 
@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Connection, delete, insert, select
 
+from automl_nn.data.findings import Finding
 from automl_nn.errors import StorageError
 from automl_nn.search.arrays import FLOATS, pack, unpack
-from automl_nn.search.schema import ReferenceTable, RefitTable
+from automl_nn.search.schema import DecisionTable, FindingTable, ReferenceTable, RefitTable, utc_now
 from automl_nn.search.storage import upsert
 
 Floats = npt.NDArray[np.float32]
@@ -22,6 +23,7 @@ REFERENCES = {
     "mean map": "the mean map",
     "zero": "zero everywhere",
     "pixels": "the pixels themselves",
+    "seasonal": "the value a season before",
 }
 """The references by name, and what they are called in a sentence."""
 
@@ -79,6 +81,17 @@ class RefitRow:
 _FACTS = tuple(field.name for field in fields(ReferenceRow) if field.name not in ("output", "payload"))
 
 
+def put_findings(connection: Connection, study_id: int, findings: Iterable[Finding]) -> None:
+    """Store what was noticed about the data in place of earlier findings."""
+    connection.execute(delete(FindingTable).where(FindingTable.study_id == study_id))
+    rows = [
+        {"study_id": study_id, "kind": f.kind, "level": f.level, "column": f.column, "message": f.message}
+        for f in findings
+    ]
+    if rows:
+        connection.execute(insert(FindingTable), rows)
+
+
 def put_reference(connection: Connection, study_id: int, row: ReferenceRow) -> None:
     """Store a reference in place of an earlier one of its name."""
     values = {name: getattr(row, name) for name in _FACTS} | {"study_id": study_id, "payload": row.payload}
@@ -133,3 +146,9 @@ def refits(connection: Connection, run_id: int) -> list[RefitRow]:
         )
         for row in found
     ]
+
+
+def add_decision(connection: Connection, facts: Mapping[str, Any]) -> int:
+    """Store a decision, which is made now, and give its id."""
+    made = insert(DecisionTable).values(created=utc_now(), **facts).returning(DecisionTable.id)
+    return int(connection.execute(made).scalar_one())

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from automl_nn.data.series import STEPS_AT_ONCE
 from automl_nn.data.split import Split
 from automl_nn.model.encoders import ENCODERS, Encoder
 from automl_nn.model.images import ImageRows
@@ -92,13 +93,20 @@ class Encodings:
     def _encode(self, encoder: Encoder, split: Split) -> Encoded:
         others = self.problem.unlabelled if takes_unlabelled(self.problem) else ()
         unlabelled = self._rows(encoder, np.asarray(others)) if len(others) else None
-        return Encoded(encoder, Fold(self._rows(encoder, split.train), self._rows(encoder, split.val), unlabelled))
+        train, val = self._rows(encoder, split.train), self._rows(encoder, split.val)
+        return Encoded(encoder, Fold(train, replace(val, y=val.y.to(torch.float32)), unlabelled))
 
     def _rows(self, encoder: Encoder, rows: NDArray[np.int64]) -> Rows:
         weight = self.problem.weight
         return Rows(
             inputs=self.problem.inputs(encoder, rows),
-            y=torch.from_numpy(self.problem.y[rows]),
+            y=torch.from_numpy(_taken(self.problem.y, rows)),
             weight=None if weight is None else torch.from_numpy(weight[rows]),
-            ids=torch.from_numpy(np.asarray(rows, dtype=np.int64)),
+            ids=torch.from_numpy(np.asarray(rows)),
         )
+
+
+def _taken(values: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
+    """Some rows, looked up in pieces: numpy keeps the places of all that it looks up at once."""
+    pieces = range(0, max(len(rows), 1), STEPS_AT_ONCE)
+    return np.concatenate([values[rows[start : start + STEPS_AT_ONCE]] for start in pieces])

@@ -8,7 +8,7 @@ from automl_nn.model.build import model_space
 from automl_nn.model.encoders import ENCODERS
 from automl_nn.model.images import PIXELS
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
-from automl_nn.model.recipes import IMAGE_RECIPES
+from automl_nn.model.recipes import IMAGE_RECIPES, MIN_BATCH_NORM_ROWS
 from automl_nn.search.image_tasks import suited
 from automl_nn.search.problem import Problem
 from automl_nn.space.edit import narrow
@@ -30,6 +30,9 @@ BATCH_SIZES = (4, 8, 16, 32, 64, 128)
 
 MIN_BATCH_NORM_IMAGES = 16
 """Under so many images a batch, group normalization comes first: Wu and He (2018), arXiv:1803.08494, Fig. 1."""
+
+WITHOUT_BATCH_NORM = {"relu-he-batchnorm": "relu-he-groupnorm", "gelu-he-batchnorm": "gelu-he-layernorm"}
+"""Recipes for small batches in place of others."""
 
 N_STEPS = 3000
 """Optimizer steps of a full training, within 12 to 120 epochs."""
@@ -55,6 +58,30 @@ PRETRAINED_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
     {"model.backbone.frozen": 0.0, "model.backbone.lr_decay": 0.65, "train.n_epochs": 10},
 )
 """The same where weights are given: a linear head on frozen features first, whose features serve the second, too."""
+
+
+def for_batches(entry: Mapping[str, Value], space: Space) -> Mapping[str, Value]:
+    """A first trial that suits the batches that are searched: small ones get no batch norm.
+
+    A recipe that somebody set stays as it is.
+
+    Args:
+        entry: What the trial changes of the defaults, by path.
+        space: What is searched.
+
+    Source:
+        Wu and He (2018), arXiv:1803.08494, Fig. 1.
+
+    Example:
+        >>> small = {"model": {"recipe": IMAGE_RECIPES}, "train": {"batch_size": Choice((4,))}}
+        >>> for_batches({}, small)
+        {'model.recipe': 'relu-he-groupnorm'}
+    """
+    if space["train"]["batch_size"].start >= MIN_BATCH_NORM_IMAGES:
+        return entry
+    recipe = str(entry.get("model.recipe", IMAGE_RECIPES.default))
+    instead = WITHOUT_BATCH_NORM.get(recipe, recipe)
+    return {**entry, "model.recipe": instead} if instead in space["model"]["recipe"].bundles else entry
 
 
 def image_space(problem: Problem) -> Space:
@@ -83,8 +110,19 @@ def _model(problem: Problem) -> Space:
 
 def _recipes(problem: Problem) -> Bundles:
     """Recipes, first the one that suits the size of batches: batch normalization needs some images, or maps of them."""
-    few = problem.maps is None and _batch_size(problem) < MIN_BATCH_NORM_IMAGES
+    few = _batch_size(problem) < least_for_statistics(problem)
     return Bundles(IMAGE_RECIPES.bundles, default="relu-he-groupnorm" if few else IMAGE_RECIPES.default)
+
+
+def least_for_statistics(problem: Problem) -> int:
+    """Rows that a batch must have for batch normalization: each pixel counts, and even one image has many for a map.
+
+    Args:
+        problem: What is asked.
+    """
+    if problem.images is None:
+        return MIN_BATCH_NORM_ROWS
+    return MIN_BATCH_NORM_IMAGES if problem.maps is None else 1
 
 
 def _backbones(longest: int) -> Options[Backbone]:

@@ -6,11 +6,13 @@ from typing import Any
 from automl_nn.model.backbones import BACKBONES, MAPS
 from automl_nn.model.backbones.fusion import BLIND, FUSION
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
-from automl_nn.search.problem import Problem, takes_unlabelled
+from automl_nn.search.problem import Problem, has_gaps, takes_unlabelled
 from automl_nn.space.options import Options, Space
-from automl_nn.space.ranges import Choice, Held, Integer, Value
+from automl_nn.space.ranges import Choice, Held, Integer, Real, Value
 from automl_nn.train.losses import LABEL_LOSSES
+from automl_nn.train.naming import NAMING
 from automl_nn.train.pseudo import PSEUDO
+from automl_nn.train.reconstruction import RECONSTRUCTION
 
 MAP_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
     {"model.backbone.d_block": 8, "model.backbone.side": 64},
@@ -33,6 +35,16 @@ FUSION_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
 
 PSEUDO_TRIAL: Mapping[str, Value] = {"train.pseudo.name": "confident"}
 """A trial in which images without a label take part."""
+
+GAPS_TRIAL: Mapping[str, Value] = {"train.pseudo.name": "none"}
+"""A trial in which gaps between labels stay open, where they are filled by default."""
+
+IN_GAPS: Space = {
+    **PSEUDO["confident"].space,
+    "threshold": Real(0.7, 0.99, default=0.85, valid=(0.0, 1.0)),
+    "weight": Real(0.1, 1.0, default=1.0, log=True, valid=(0.0, 100.0)),
+}
+"""How gaps between labels are filled: sooner than rows without any label, since the known labels keep them in check."""
 
 MAP_BATCHES = (4, 8, 16, 32)
 """Images of a batch, each of which has thousands of labels."""
@@ -66,7 +78,12 @@ def suited(space: Mapping[str, Any], problem: Problem) -> Space:
         train["loss"] = LABEL_LOSSES.search(*LABEL_LOSSES)
     if problem.task.family == "embedding":
         train["augmentation"] = {**train["augmentation"], "mixup": 0.0}  # a mixture of two classes is of none
+        train["naming"] = NAMING
     if takes_unlabelled(problem):
+        train["reconstruction"] = RECONSTRUCTION
+    if has_gaps(problem):
+        train["pseudo"] = PSEUDO.with_spaces({"confident": IN_GAPS, "none": {}}).search("confident", "none")
+    elif takes_unlabelled(problem) and problem.task.family in ("classes", "labels"):
         train["pseudo"] = PSEUDO
     return {"model": model, "train": train}
 

@@ -15,7 +15,8 @@ from automl_nn.data.split import Split
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
 from automl_nn.errors import DataError
-from automl_nn.search.problem import Parting, Problem, checked_weights
+from automl_nn.search.parting import Parting
+from automl_nn.search.problem import Problem, checked_weights, scaled_by_train
 from automl_nn.task.base import Label
 from automl_nn.task.infer import make_task
 
@@ -72,13 +73,8 @@ def pose_images(
     y = task.encode(labels)
     hashes = images.hashes
     split = part_images(parting, features, hashes, y, task.strata(y), seed=seed)
-    if task.kind == "regression":  # rows that only choose must not tell the scale
-        task = make_task(labels.iloc[split.train], kind=task.kind, metric=task.metric)
-        y = task.encode(labels)
-    groups = None
-    if parting.group is not None:
-        groups = pd.factorize(features[parting.group], use_na_sentinel=False)[0].astype(np.int64)
-        features = features.drop(columns=parting.group)
+    task, y = scaled_by_train(task, labels, y, split)
+    features, groups = parting.without_group(features)
     return Problem(
         table=Table.from_frame(features, roles=roles or {}) if features.shape[1] else no_table(len(frame)),
         task=task,

@@ -53,8 +53,9 @@ class Ledger:
     def _ended(
         self, claim: Claim, state: State, *, score: float | None, reason: str | None, n_trials: int | None
     ) -> TrialEnded:
-        number, best = self.best()
-        return TrialEnded(claim.number, state, score, reason, number, best, len(self.ends()), n_trials)
+        trials = self._trials()
+        number, best = _best(trials)
+        return TrialEnded(claim.number, state, score, reason, number, best, len(_ends(trials)), n_trials)
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Tell other machines that trials which wait are in good hands."""
@@ -76,13 +77,21 @@ class Ledger:
 
     def best(self) -> tuple[int | None, float | None]:
         """Number and score of the best complete trial."""
-        done = [trial for trial in self._trials() if trial.state == TrialState.COMPLETE and trial.value is not None]
-        best = max(done, key=lambda trial: trial.value or 0.0, default=None)
-        return (None, None) if best is None else (best.number, best.value)
+        return _best(self._trials())
 
     def ends(self) -> list[TrialState]:
         """How the trials that have ended did."""
-        return [trial.state for trial in self._trials() if trial.state.is_finished()]
+        return _ends(self._trials())
 
     def _trials(self) -> Sequence[FrozenTrial]:
         return self._store.optuna.get_all_trials(self._study_id, deepcopy=False)
+
+
+def _best(trials: Sequence[FrozenTrial]) -> tuple[int | None, float | None]:
+    done = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
+    best = max(done, key=lambda trial: trial.value or 0.0, default=None)
+    return (None, None) if best is None else (best.number, best.value)
+
+
+def _ends(trials: Sequence[FrozenTrial]) -> list[TrialState]:
+    return [trial.state for trial in trials if trial.state.is_finished()]

@@ -39,6 +39,11 @@ def configs(connection: Connection, study_id: int, numbers: Collection[int]) -> 
     return found
 
 
+def config(connection: Connection, run_id: int) -> dict[str, Any]:
+    """The draw from the space that a run was begun with."""
+    return dict(connection.execute(select(RunTable.config).where(RunTable.id == run_id)).scalar_one())
+
+
 def matching(connection: Connection, study_id: int, text: str) -> set[int]:
     """The numbers of the trials whose config, failure or message holds a text; small and capital letters are alike."""
     pattern = f"%{_escaped(text)}%"

@@ -7,16 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl_nn.data.split import (
-    Split,
-    folds,
-    grouped_folds,
-    grouped_split,
-    random_folds,
-    random_split,
-    stratified_split,
-    time_split,
-)
+from automl_nn.data.folds import grouped_folds, random_folds, stratified_folds
+from automl_nn.data.split import Split, grouped_split, random_split, stratified_split
+from automl_nn.data.time_split import time_split
 from automl_nn.errors import DataError, SplitError
 
 VAL_SHARE = 0.2
@@ -88,6 +81,17 @@ class Parting:
             return random_split(len(frame), val_share=self.val_share, seed=seed)
         return stratified_split(strata, val_share=self.val_share, seed=seed, min_positives=self.min_positives)
 
+    def without_group(self, features: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64] | None]:
+        """The features without the column of groups, and the number of each row's group; None if rows stand alone.
+
+        Args:
+            features: One row an example.
+        """
+        if self.group is None:
+            return features, None
+        numbers = pd.factorize(features[self.group], use_na_sentinel=False)[0].astype(np.int64)
+        return features.drop(columns=self.group), numbers
+
     def _n_folds(self, n_rows: int, strata: NDArray[Any] | None) -> int:
         if self.folds is None:
             is_small = self.val_share * n_rows < FEW_ROWS or self.val_share * _n_of_rarest(strata) < FEW_POSITIVES
@@ -110,7 +114,7 @@ class Parting:
             return grouped_folds(groups, labels=strata, n_folds=n_folds, seed=seed, min_positives=least)
         if strata is None:
             return random_folds(len(frame), n_folds=n_folds, seed=seed)
-        return folds(strata, n_folds=n_folds, seed=seed, min_positives=self.min_positives)
+        return stratified_folds(strata, n_folds=n_folds, seed=seed, min_positives=self.min_positives)
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain JSON values."""

@@ -123,6 +123,8 @@ class Plan:
 
     def _affordable(self) -> int:
         """Trials that fit into a cohort's share of the time, as far as it is known what a trial takes."""
+        if self.budget.timeout is None:
+            return self._largest
         if not self._n_ended:
             return 1
         wanted = COHORT_SHARE * self.clock.left * self._n_ended / max(self._seconds, 1e-9)

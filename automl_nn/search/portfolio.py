@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from automl_nn.data.table import Table
 from automl_nn.errors import SpaceError
-from automl_nn.search.image_spaces import IMAGE_PORTFOLIO, PRETRAINED_PORTFOLIO
-from automl_nn.search.image_tasks import FUSION_PORTFOLIO, MAP_PORTFOLIO, PSEUDO_TRIAL
-from automl_nn.search.problem import Problem
+from automl_nn.search.image_spaces import IMAGE_PORTFOLIO, PRETRAINED_PORTFOLIO, for_batches
+from automl_nn.search.image_tasks import FUSION_PORTFOLIO, GAPS_TRIAL, MAP_PORTFOLIO, PSEUDO_TRIAL
+from automl_nn.search.problem import Problem, has_gaps
 from automl_nn.search.series_spaces import STEP_PORTFOLIO, WHOLE_PORTFOLIO
 from automl_nn.search.spaces import edit_space
 from automl_nn.space.draw import defaults, flatten
+from automl_nn.space.edit import is_settled
 from automl_nn.space.options import Space
 from automl_nn.space.ranges import Value
 
@@ -118,10 +119,12 @@ def portfolio_for(problem: Problem, space: Space) -> Sequence[Mapping[str, Value
     if problem.images is not None:
         if tuple(space["model"]["backbone"]) == ("pretrained",):
             return PRETRAINED_PORTFOLIO
-        if problem.table.used:
-            return FUSION_PORTFOLIO
-        images = IMAGE_PORTFOLIO if problem.maps is None else MAP_PORTFOLIO
-        return images if "pseudo" not in space["train"] else (*images[:2], PSEUDO_TRIAL, *images[2:])
+        if problem.maps is not None:
+            return MAP_PORTFOLIO
+        whole = FUSION_PORTFOLIO if problem.table.used else IMAGE_PORTFOLIO
+        if "pseudo" in space["train"]:
+            whole = (*whole[:2], GAPS_TRIAL if has_gaps(problem) else PSEUDO_TRIAL, *whole[2:])
+        return [for_batches(entry, space) for entry in whole]
     if problem.steps is None:
         return WIDE_PORTFOLIO if is_wide(problem.table) else PORTFOLIO
     return STEP_PORTFOLIO if problem.steps.columns.per_step else WHOLE_PORTFOLIO
@@ -142,7 +145,8 @@ def first_trials(space: Space, portfolio: Sequence[Mapping[str, Value]] = PORTFO
     configs: list[dict[str, Value]] = []
     for entry in portfolio:
         try:
-            config = flatten(defaults(edit_space(space, entry)))
+            free = {path: value for path, value in entry.items() if not is_settled(space, path)}
+            config = flatten(defaults(edit_space(space, free)))
         except SpaceError:
             continue
         if config not in configs:

@@ -1,6 +1,6 @@
 """What is given: a table, a target, and the rows that choose. Nothing in here is ever searched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, final
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from automl_nn.data.findings import Finding, find
 from automl_nn.data.fingerprint import fingerprint
-from automl_nn.data.image import ImageForm, Images
+from automl_nn.data.image import Images
 from automl_nn.data.image_findings import find_in_images
-from automl_nn.data.image_given import table_of
+from automl_nn.data.image_likeness import find_mirrors, find_near_copies
 from automl_nn.data.maps import MapForm, kept_places
 from automl_nn.data.series import ENOUGH_STEPS, Steps
 from automl_nn.data.series_findings import ends_tell, find_in_parts, find_in_series
@@ -26,13 +26,11 @@ from automl_nn.model.backbones.sequence import MAX_LENGTH
 from automl_nn.model.encoders import Encoder, fit_text_columns, written
 from automl_nn.model.inputs import Inputs
 from automl_nn.model.texts import TextEncoder
-from automl_nn.search.parting import VAL_SHARE as VAL_SHARE
-from automl_nn.search.parting import Parting as Parting
+from automl_nn.search.parting import Parting
+from automl_nn.search.probe import N_IMAGE_PROBE, N_PROBE, N_PROBE_STEPS
+from automl_nn.search.step_names import SERIES_GROUPS, SERIES_IDS, StepNames
 from automl_nn.task.base import Label, Task
 from automl_nn.task.infer import make_task
-
-N_PROBE, N_IMAGE_PROBE, N_PROBE_STEPS = 32, 4, 2048
-"""Rows, images, and steps of series, by which a model is checked when it is written."""
 
 
 @final
@@ -64,7 +62,7 @@ class Problem:
     Args:
         table: The features, one row for each row given.
         task: What is asked.
-        y: Encoded labels `(n, d_y)`, NaN where missing.
+        y: Encoded labels `(n, d_y)`, NaN where missing; bytes where there are millions of 0 and 1 without gaps.
         split: The rows that train and the rows that choose. Rows without any label are in neither.
         weight: Weight of each row `(n,)`, or None.
         fingerprint: Hash of features and target.
@@ -114,8 +112,15 @@ class Problem:
             found = find_in_series(self.table, self.steps, self.y if has_events else None)
             return (*found, *find_in_parts(self.steps, self.split, self.y[:, 0], classes=classes))
         if self.images is not None:
-            return find_in_images(self.images, None if self.maps is not None else self._named_labels())
+            labels = None if self.maps is not None else self._named_labels()
+            near = find_near_copies(self.images, self.folds[0])
+            return (*find_in_images(self.images, labels), *near, *self._mirrors(self.images))
         return find(self.table, self._named_labels())
+
+    def _mirrors(self, images: Images) -> Iterator[Finding]:
+        """Classes that mirrored images are taken for, where there are classes."""
+        if self.maps is None and self.task.kind in ("binary", "multiclass", "embedding"):
+            yield from find_mirrors(images, self.y[:, 0], getattr(self.task, "names", ()))
 
     @cached_property
     def text_encoders(self) -> tuple[TextEncoder, ...]:
@@ -133,7 +138,8 @@ class Problem:
             encoder: One with the `text_encoders` of this problem.
             rows: Their positions.
         """
-        inputs = encoder.transform(self.table.take(rows), texts=self._written[rows])
+        texts = self._written[rows] if self.text_encoders else None
+        inputs = encoder.transform(self.table.take(rows), texts=texts)
         if self.steps is None:
             return inputs
         return replace(inputs, starts=torch.from_numpy(self.steps.stretches(rows)))
@@ -166,7 +172,13 @@ class Problem:
 
     def _series(self) -> dict[str, Any]:
         assert self.steps is not None
-        return {"series": self.steps.columns.to_json(), "step_seconds": self.steps.seconds}
+        names = StepNames.of(self.steps)
+        return {
+            "series": self.steps.columns.to_json(),
+            "step_seconds": self.steps.seconds,
+            **({} if names is None else {SERIES_IDS: names.to_json()}),
+            **({} if self.groups is None else {SERIES_GROUPS: self.groups[self.steps.starts].tolist()}),
+        }
 
     def _pictures(self, images: Images) -> dict[str, Any]:
         shown = images.take(self.split.val[: self._n_probe])
@@ -177,11 +189,17 @@ class Problem:
         """The rows that choose, as trials are compared and decisions made by them: of maps, some of their pixels."""
         val = self.split.val
         if self.maps is None:
-            return Compared(val, self.y[val], None if self.groups is None else self.groups[val])
+            return Compared(val, self.y[val].astype(np.float32, copy=False), self._groups_of(val))
         kept = kept_places(len(val), self.maps.n_places)
         y = self.y[val].reshape(len(val), self.maps.n_places, -1)[:, kept]
         groups = val if self.groups is None else self.groups[val]
         return Compared(np.repeat(val, len(kept)), y.reshape(-1, y.shape[2]), np.repeat(groups, len(kept)))
+
+    def _groups_of(self, rows: NDArray[Any]) -> NDArray[Any] | None:
+        """Number of the group of some rows; that of their series where they are steps."""
+        if self.steps is not None:
+            return self.steps.numbers_at(rows)
+        return None if self.groups is None else self.groups[rows]
 
     def _weights(self) -> str | None:
         return None if self.weight is None else fingerprint(pd.DataFrame({"weight": self.weight}))
@@ -250,13 +268,8 @@ def pose(
     parted = features if len(known) == len(features) else features.iloc[known]
     parts = parting.split(parted, None if strata is None else strata[known], seed=seed)
     split = parts.at(known)
-    if task.kind == "regression":  # rows that only choose must not tell the scale
-        task = make_task(labels.iloc[split.train], kind=task.kind, metric=task.metric)
-        y = task.encode(labels)
-    groups = None
-    if parting.group is not None:
-        groups = pd.factorize(features[parting.group], use_na_sentinel=False)[0].astype(np.int64)
-        features = features.drop(columns=parting.group)
+    task, y = scaled_by_train(task, labels, y, split)
+    features, groups = parting.without_group(features)
     return Problem(
         table=Table.from_frame(features, roles=roles or {}),
         task=task,
@@ -270,34 +283,41 @@ def pose(
 
 
 def takes_unlabelled(problem: Problem) -> bool:
-    """Whether rows without a label may take part in training: enough images of classes or labels, parted once.
+    """Whether rows without a label may take part in training: enough images, asked about as wholes, parted once.
 
     Args:
         problem: What is given.
     """
-    asks_names = problem.task.family in ("classes", "labels") and problem.maps is None
-    return problem.images is not None and asks_names and len(problem.folds) == 1 and len(problem.unlabelled) >= 16
+    are_whole = problem.images is not None and problem.maps is None
+    return are_whole and len(problem.folds) == 1 and len(problem.unlabelled) >= 16
 
 
-def probed(spec: Mapping[str, Any]) -> tuple[Table, Images | None]:
-    """The rows by which a model is checked, and their images.
-
-    Args:
-        spec: What `Problem.spec` returned, perhaps out of a store.
-    """
-    form = ImageForm.from_json(spec["images"]) if "images" in spec else None
-    images = None if form is None else Images.from_text(spec["image_probe"], form)
-    frame = pd.DataFrame(spec["probe"])
-    return table_of(frame, spec["schema"], n_rows=len(frame) if images is None else len(images)), images
-
-
-def compared_places(spec: Mapping[str, Any]) -> NDArray[np.int64] | None:
-    """The pixels of each image by which trials are compared; None where rows are compared as a whole.
+def has_gaps(problem: Problem) -> bool:
+    """Whether enough images have some of their labels and lack others, which may take part in training.
 
     Args:
-        spec: What `Problem.spec` returned, perhaps out of a store.
+        problem: What is given.
     """
-    return kept_places(spec["n_val"], MapForm.from_json(spec["maps"]).n_places) if "maps" in spec else None
+    if problem.images is None or problem.maps is not None or len(problem.folds) > 1:
+        return False
+    return problem.task.family == "labels" and int((~np.isfinite(problem.y[problem.split.train])).any(1).sum()) >= 16
+
+
+def scaled_by_train(
+    task: Task, labels: pd.DataFrame, y: NDArray[np.float32], split: Split
+) -> tuple[Task, NDArray[np.float32]]:
+    """The task and its encoded labels, once it is known which rows train: those that only choose must not tell a scale.
+
+    Args:
+        task: As it was told from all rows.
+        labels: The target columns.
+        y: Encoded labels `(n, d_y)`.
+        split: Who trains.
+    """
+    if task.kind != "regression":
+        return task, y
+    task = make_task(labels.iloc[split.train], kind=task.kind, metric=task.metric)
+    return task, task.encode(labels)
 
 
 def checked_weights(weight: NDArray[Any], *, n_rows: int) -> NDArray[np.float32]:

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import TrialState
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, update
 
 from automl_nn.search.arrays import put_prediction
 from automl_nn.search.claims import Claim, renew, was_ended, write
 from automl_nn.search.pruners import N_EPOCHS
-from automl_nn.search.schema import EpochTable, ModelTable, RunTable, SpikeTable, utc_now
+from automl_nn.search.schema import EpochTable, ModelTable, SpikeTable, utc_now
 from automl_nn.search.storage import put_report, put_user_attribute, upsert
 from automl_nn.search.trial_rows import TRIALS, VALUES
 
@@ -205,15 +205,3 @@ def _tell(connection: Connection, claim: Claim, state: TrialState, score: float 
         connection.execute(upsert(connection, VALUES, "trial_id", "objective"), values)
     ended = update(TRIALS).where(TRIALS.c.trial_id == claim.trial_id)
     connection.execute(ended.values(state=state, datetime_complete=utc_now()))
-
-
-def keep_models(connection: Connection, study_id: int, n: int) -> None:
-    """Delete the networks of all but the `n` best runs; of equals the earlier one stays."""
-    kept = select(RunTable.id).where(RunTable.study_id == study_id, RunTable.score.is_not(None))
-    kept = (
-        kept.join(ModelTable, ModelTable.run_id == RunTable.id)
-        .order_by(RunTable.score.desc(), RunTable.number)
-        .limit(n)
-    )
-    of_study = select(RunTable.id).where(RunTable.study_id == study_id)
-    connection.execute(delete(ModelTable).where(ModelTable.run_id.in_(of_study), ModelTable.run_id.not_in(kept)))

@@ -13,7 +13,8 @@ from automl_nn.errors import BudgetError, DivergedError
 from automl_nn.search.attempt import stack_of
 from automl_nn.search.companions import RefitRow
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import N_PROBE, Problem, compared_places, probed
+from automl_nn.search.probe import N_PROBE, compared_places, probed
+from automl_nn.search.problem import Problem
 from automl_nn.search.samplers import trial_seed
 from automl_nn.search.store import Store
 from automl_nn.space.options import Config

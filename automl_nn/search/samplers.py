@@ -31,6 +31,12 @@ SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
 }
 """Name -> function from a seed to an Optuna sampler."""
 
+MOST_SEEN = 300
+"""Earlier trials that a sampler is shown: what TPE takes for a proposal grows with them."""
+
+BEST_SEEN = 50
+"""The best of them, which are always among them; TPE tells at most 25 of them from the others."""
+
 
 def trial_seed(study_seed: int, number: int) -> int:
     """The seed of everything random in one trial.
@@ -58,10 +64,14 @@ class Cohort:
 
 @final
 class _Before:
-    """A study as one of its trials may see it: of its own cohort, only what was proposed before it."""
+    """A study as one of its trials may see it: of its own cohort, only what was proposed before it.
+
+    The trials are read once, since a sampler asks for them for every knob.
+    """
 
     def __init__(self, study: optuna.Study, *, number: int, cohort: Cohort) -> None:
         self._study, self._number, self._first = study, number, cohort.first
+        self._trials: list[FrozenTrial] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
@@ -70,9 +80,10 @@ class _Before:
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
         """What samplers ask of a study, in place of Optuna's method of this name."""
-        trials = self._study._get_trials(deepcopy=deepcopy, use_cache=use_cache)
-        seen = [self._as_drawn(trial) for trial in trials if trial.number <= self._number]
-        return seen if states is None else [trial for trial in seen if trial.state in states]
+        if self._trials is None:
+            trials = self._study._get_trials(deepcopy=deepcopy, use_cache=use_cache)
+            self._trials = thinned([self._as_drawn(trial) for trial in trials if trial.number <= self._number])
+        return [trial for trial in self._trials if states is None or trial.state in states]
 
     def _as_drawn(self, trial: FrozenTrial) -> FrozenTrial:
         if trial.number < self._first or trial.state == TrialState.RUNNING:
@@ -80,6 +91,29 @@ class _Before:
         drawn = copy.copy(trial)
         drawn.state = TrialState.RUNNING
         return drawn
+
+
+def thinned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """At most about `MOST_SEEN` trials: the open ones, the best ones, and of the others some, evenly over the study.
+
+    Args:
+        trials: Trials by number; a greater value is better.
+
+    Example:
+        >>> trials = [optuna.trial.create_trial(value=float(value)) for value in range(1000)]
+        >>> seen = thinned(trials)
+        >>> len(seen), seen[-BEST_SEEN:] == trials[-BEST_SEEN:]
+        (300, True)
+    """
+    ended = [trial for trial in trials if trial.state.is_finished()]
+    if len(ended) <= MOST_SEEN:
+        return list(trials)
+    complete = [trial for trial in ended if trial.state == TrialState.COMPLETE]
+    best = {id(trial) for trial in sorted(complete, key=lambda trial: trial.value or 0.0)[-BEST_SEEN:]}
+    others = [trial for trial in ended if id(trial) not in best]
+    places = np.linspace(0, len(others) - 1, MOST_SEEN - len(best)).round().astype(int)
+    shown = best | {id(others[place]) for place in places}
+    return [trial for trial in trials if id(trial) in shown or not trial.state.is_finished()]
 
 
 @final
@@ -103,6 +137,7 @@ class SeededSampler(BaseSampler):
             raise SpaceError(f"Unknown sampler {name!r}. {did_you_mean(name, SAMPLERS)}")
         self._make, self._seed, self._first, self._cohort = SAMPLERS[name], seed, tuple(first), cohort
         self._number, self._sampler = -1, self._make(0)
+        self._seen: _Before | None = None
 
     def _of(self, trial: FrozenTrial) -> BaseSampler:
         if trial.number != self._number:
@@ -120,10 +155,12 @@ class SeededSampler(BaseSampler):
         return self._cohort.shared if self._cohort is not None and trial.number > self._cohort.first else {}
 
     def _seen_by(self, trial: FrozenTrial, study: optuna.Study) -> optuna.Study:
-        cohort = self._cohort or Cohort(trial.number, {})
-        return cast(optuna.Study, _Before(study, number=trial.number, cohort=cohort))
+        if self._seen is None:
+            self._seen = _Before(study, number=trial.number, cohort=self._cohort or Cohort(trial.number, {}))
+        return cast(optuna.Study, self._seen)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        self._seen = None  # the first question about a trial
         if self._is_first(trial):
             return {}
         space = self._of(trial).infer_relative_search_space(self._seen_by(trial, study), trial)

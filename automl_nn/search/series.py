@@ -14,6 +14,7 @@ from automl_nn.data.image import Images
 from automl_nn.data.maps import Maps
 from automl_nn.data.series import (
     ENOUGH_STEPS,
+    STEPS_AT_ONCE,
     SeriesColumns,
     Steps,
     at_last_step,
@@ -29,9 +30,9 @@ from automl_nn.errors import DataError, SplitError, did_you_mean
 from automl_nn.model.backbones.sequence import MAX_LENGTH
 from automl_nn.search.images import pose_images
 from automl_nn.search.map_problem import pose_maps
-from automl_nn.search.parting import N_FOLDS, Parting
-from automl_nn.search.problem import Problem, pose
-from automl_nn.task.base import Label
+from automl_nn.search.parting import N_FOLDS, VAL_SHARE, Parting
+from automl_nn.search.problem import Problem, pose, scaled_by_train
+from automl_nn.task.base import Label, Task
 from automl_nn.task.infer import make_task
 
 LENGTHS = (32, 64, 128, 256, 512)
@@ -48,6 +49,9 @@ FEW_SERIES, FEW_RECORDINGS = 64, 4
 
 SHORT = 300_000
 """With more steps in all, a cross-validation costs more than it tells."""
+
+ENOUGH_TO_CHOOSE, ENOUGH_RARE = 1_000_000, 250
+"""Steps by which trials can be told apart, and those of the rarest class among them: more would only take time."""
 
 EVENTS_PER_WINDOW = 4
 """Events of median length that a window should hold."""
@@ -107,13 +111,10 @@ def pose_steps(
     task = make_task(labels, kind=kind, metric=metric, classes=classes)
     if metric is None and task.family == "labels" and columns.per_step:
         task = replace(task, metric="average_precision")
-    y = task.encode(labels)
-    split = _parted(parting, steps, ordered, task.strata(y), seed=seed)
-    if task.kind == "regression":  # the steps that choose must not tell the scale
-        task = make_task(labels.iloc[split.train], kind=task.kind, metric=task.metric)
-        y = task.encode(labels)
-    if parting.group is not None:
-        features = features.drop(columns=parting.group)
+    y = _encoded(task, labels)
+    split = _parted(parting, steps, ordered, _strata(task, y), seed=seed)
+    task, y = scaled_by_train(task, labels, y, split)
+    features, groups = parting.without_group(features)
     refuse_empty_channels(features)
     return Problem(
         table=Table.from_frame(features, roles={**_plain_numbers(features), **(roles or {})}),
@@ -123,7 +124,7 @@ def pose_steps(
         weight=None,
         fingerprint=fingerprint(frame),
         parting=parting,
-        groups=steps.numbers,
+        groups=groups,
         steps=steps,
     )
 
@@ -173,6 +174,26 @@ def _asked(channels: pd.DataFrame, target: Sequence[str], steps: Steps) -> tuple
     return channels, later(labels, steps)
 
 
+def _encoded(task: Task, labels: pd.DataFrame) -> NDArray[Any]:
+    """Labels `(n_steps, d_y)`; where there are millions, all of which are known to be 0 or 1, in a byte each."""
+    if len(labels) <= ENOUGH_STEPS:
+        return task.encode(labels)
+    pieces = (labels.iloc[start : start + STEPS_AT_ONCE] for start in range(0, len(labels), STEPS_AT_ONCE))
+    encoded = [_narrowed(task.encode(piece)) if task.family == "labels" else task.encode(piece) for piece in pieces]
+    is_narrow = all(piece.dtype == np.uint8 for piece in encoded)
+    return np.concatenate(encoded, dtype=np.uint8 if is_narrow else np.float32)
+
+
+def _narrowed(y: NDArray[Any]) -> NDArray[Any]:
+    return y.astype(np.uint8) if ((y == 0) | (y == 1)).all() else y
+
+
+def _strata(task: Task, y: NDArray[Any]) -> NDArray[Any] | None:
+    """What each part must hold, as the task says it, without a copy of all labels."""
+    first = task.strata(y[:1])
+    return None if first is None else y.reshape(len(y), *first.shape[1:])
+
+
 def _plain_numbers(features: pd.DataFrame) -> dict[str, Role]:
     """Channels of very long series that are numbers, as some of their steps tell: looking at all would take long."""
     reals = [name for name in features.columns if pd.api.types.is_float_dtype(features[name])]
@@ -200,6 +221,7 @@ def _parted(parting: Parting, steps: Steps, ordered: pd.DataFrame, strata: NDArr
     """
     groups = None if parting.group is None else _column(ordered, parting.group)
     n_units = len(steps.starts) if groups is None else len(pd.unique(groups))
+    parting = replace(parting, val_share=_val_share(parting, strata, n_steps=steps.n_steps))
     if steps.columns.per_step and (n_units == 1 or (groups is None and parting.gap)):
         return _parted_by_time(parting, steps, strata)
     asked: Any = {"val_share": parting.val_share, "seed": seed, "min_positives": parting.min_positives}
@@ -213,6 +235,15 @@ def _parted(parting: Parting, steps: Steps, ordered: pd.DataFrame, strata: NDArr
             return _parted_by_time(parting, steps, strata)
         except SplitError:
             raise error from None
+
+
+def _val_share(parting: Parting, strata: NDArray[Any] | None, *, n_steps: int) -> float:
+    """Share of the steps that choose: less than usual of many millions, unless another one is asked for."""
+    if parting.val_share != VAL_SHARE or parting.folds not in (1, None) or n_steps * VAL_SHARE <= ENOUGH_TO_CHOOSE:
+        return parting.val_share
+    columns: NDArray[Any] = np.zeros((0, n_steps)) if strata is None else strata.reshape(n_steps, -1).T
+    rarest = [int(np.unique(column[np.isfinite(column)], return_counts=True)[1].min()) for column in columns]
+    return min(VAL_SHARE, max([ENOUGH_TO_CHOOSE / n_steps, *(ENOUGH_RARE / count for count in rarest)]))
 
 
 def _column(ordered: pd.DataFrame, name: str) -> NDArray[Any]:

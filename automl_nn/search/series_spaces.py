@@ -34,8 +34,15 @@ FEW_SERIES = 64
 
 STEP_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
     {},
+    {"model.backbone.name": "surroundings"},
     {"model.backbone.name": "lstm", "model.backbone.d_block": 64},
     {"model.backbone.name": "tcn"},
+    {
+        "model.backbone.name": "surroundings",
+        "model.backbone.d_block": 256,
+        "model.dropout.rate": 0.3,
+        "train.optimizer.weight_decay": 0.3,
+    },
     {"model.backbone.name": "unet", "model.backbone.d_block": 64, "train.loss.tau": 0.5, "train.sampling.share": 0.5},
     {
         "model.backbone.name": "lstm",
@@ -87,10 +94,11 @@ def _model(problem: Problem) -> Space:
     assert problem.steps is not None
     table: Options[Backbone] = SEQUENCES if problem.steps.columns.per_step else WHOLE
     if problem.looks_back:
-        table = fix({"backbone": SEQUENCES.only("lstm")}, "backbone.direction", "forward")["backbone"]
+        table = fix({"backbone": SEQUENCES.only("lstm", "surroundings")}, "backbone.direction", "forward")["backbone"]
     lengths = window_lengths(problem)
     middle = lengths[min(1, len(lengths) - 1)]
-    length = Choice(lengths, default=middle, also=Integer(8, MAX_LENGTH, default=middle))
+    longest = min(MAX_LENGTH, max(*lengths, int(problem.steps.sizes.max())))  # no window is longer than every series
+    length = Choice(lengths, default=middle, also=Integer(8, longest, default=middle))
     return {
         **model_space(),
         "embedding": NUMERIC_EMBEDDINGS.only("none"),

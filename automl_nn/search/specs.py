@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from optuna.study import StudyDirection
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from automl_nn.errors import StorageError, did_you_mean
 from automl_nn.search.schema import StudyTable, plain, utc_now
@@ -18,7 +18,7 @@ N_SHOWN = 5
 FIRST = ("task", "data", "split", "seed", "space")
 """The parts of what a study was begun with, in the order in which their changes are listed; others follow."""
 
-TOLD = ("probe", "image_probe", "step_seconds", "schema", "about")
+TOLD = ("probe", "image_probe", "step_seconds", "series_ids", "series_groups", "schema", "about")
 """What follows from the data and the split, is compared otherwise, or only helps to look at a study."""
 
 TASK_SETTINGS = ("task.kind", "task.metric", "task.targets")
@@ -84,6 +84,14 @@ def _change(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> s
 def _shown(values: Mapping[str, Any], path: str, width: int = 60) -> str:
     text = repr(values[path]) if path in values else "nothing"
     return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+_SPEC = select(StudyTable.spec).where(StudyTable.study_id == bindparam("study"))
+
+
+def spec(connection: Connection, study_id: int) -> dict[str, Any]:
+    """What a study was begun with."""
+    return dict(connection.execute(_SPEC, {"study": study_id}).scalar_one())
 
 
 def find(connection: Connection, name: str) -> int | None:

@@ -9,18 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 import pandas as pd
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from automl_nn.data.findings import Finding
 from automl_nn.errors import StorageError
-from automl_nn.search import arrays, claims, companions, frames, records, specs
+from automl_nn.search import arrays, claims, companions, frames, kept_models, looks, records, specs
 from automl_nn.search.claims import Claim, Worker
 from automl_nn.search.companions import ReferenceRow, RefitRow
 from automl_nn.search.opening import open_existing, open_reading, open_storage, reason
 from automl_nn.search.patience import patiently
 from automl_nn.search.records import EpochRow, Outcome
-from automl_nn.search.schema import DecisionTable, FindingTable, ModelTable, RunTable, StudyTable, utc_now
 from automl_nn.search.storage import READING, SafeRDBStorage
 from automl_nn.search.urls import masked
 
@@ -128,7 +127,7 @@ class Store:
 
     def spec(self, study_id: int) -> dict[str, Any]:
         """What a study was begun with."""
-        return self.read(lambda connection: connection.execute(_SPEC, {"study": study_id}).scalar_one())
+        return self.read(lambda connection: specs.spec(connection, study_id))
 
     def claim(self, study_id: int, *, n_trials: int | None, worker: Worker) -> Claim | None:
         """Take the next trial: the lowest slot that is new, was released, or whose worker died.
@@ -220,8 +219,7 @@ class Store:
 
     def config(self, run_id: int) -> dict[str, Any]:
         """The draw from the space that a run was begun with."""
-        found = select(RunTable.config).where(RunTable.id == run_id)
-        return dict(self.read(lambda connection: connection.execute(found).scalar_one()))
+        return self.read(lambda connection: looks.config(connection, run_id))
 
     def model(self, run_id: int) -> bytes:
         """The network of a run.
@@ -229,24 +227,15 @@ class Store:
         Raises:
             StorageError: The run has none: it failed, or was not among the best.
         """
-        payload = self.read(
-            lambda connection: connection.scalar(select(ModelTable.payload).where(ModelTable.run_id == run_id))
-        )
-        if payload is None:
-            raise StorageError(f"Run {run_id} has no stored network: only the best runs of a study keep theirs.")
-        return bytes(payload)
+        return self.read(lambda connection: kept_models.model(connection, run_id))
 
     def runs_with_model(self, study_id: int) -> list[int]:
         """The runs whose networks are kept, best first."""
-        kept = (
-            select(RunTable.id).join(ModelTable, ModelTable.run_id == RunTable.id).where(RunTable.study_id == study_id)
-        )
-        ordered = kept.order_by(RunTable.score.desc(), RunTable.number)
-        return self.read(lambda connection: list(connection.scalars(ordered)))
+        return self.read(lambda connection: kept_models.runs_with_model(connection, study_id))
 
     def keep_models(self, study_id: int, n: int) -> None:
         """Delete the networks of all but the `n` best runs of a study."""
-        self._write(lambda connection: records.keep_models(connection, study_id, n))
+        self._write(lambda connection: kept_models.keep_models(connection, study_id, n))
 
     def put_reference(self, study_id: int, row: ReferenceRow) -> None:
         """Store a model to compare with, in place of an earlier one of its name."""
@@ -292,18 +281,14 @@ class Store:
             threshold: Where the scores were cut.
             utility: What that is worth.
         """
-        values: dict[str, Any] = {"study_id": study_id, "run_id": run_id, "created": utc_now(), "spec": dict(spec)}
-        values |= {"result": dict(result), "threshold": threshold, "utility": utility}
-        made = insert(DecisionTable).values(**values).returning(DecisionTable.id)
-        return int(self._write(lambda connection: connection.execute(made).scalar_one()))
+        facts: dict[str, Any] = {"study_id": study_id, "run_id": run_id, "spec": dict(spec)}
+        facts |= {"result": dict(result), "threshold": threshold, "utility": utility}
+        return self._write(lambda connection: companions.add_decision(connection, facts))
 
     def put_findings(self, study_id: int, findings: Iterable[Finding]) -> None:
         """Store what was noticed about the data, in place of earlier findings."""
-        rows = [
-            {"study_id": study_id, "kind": f.kind, "level": f.level, "column": f.column, "message": f.message}
-            for f in findings
-        ]
-        self._write(lambda connection: _replace_findings(connection, study_id, rows))
+        noticed = tuple(findings)
+        self._write(lambda connection: companions.put_findings(connection, study_id, noticed))
 
     def studies(self) -> pd.DataFrame:
         """One row per study: name, created (UTC), metric, number of trials by state, best score."""
@@ -354,12 +339,3 @@ class Store:
         except (OperationalError, InterfaceError) as error:
             said = reason(error, self._storage.engine.url)
             raise StorageError(f"{self!r} does not answer: {said}. The same command again resumes.") from error
-
-
-def _replace_findings(connection: Connection, study_id: int, rows: list[dict[str, Any]]) -> None:
-    connection.execute(delete(FindingTable).where(FindingTable.study_id == study_id))
-    if rows:
-        connection.execute(insert(FindingTable), rows)
-
-
-_SPEC = select(StudyTable.spec).where(StudyTable.study_id == bindparam("study"))

@@ -1,6 +1,6 @@
 """The one recursion over a space: draw a config, supply the defaults, describe the ranges."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from automl_nn.space.options import Bundles, Config, Options, Space
@@ -53,7 +53,7 @@ class _Start:
     """A trial that answers with the start of every range."""
 
     def __init__(self, space: Space) -> None:
-        self._starts = dict(_starts(space))
+        self._starts = starts(space)
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
         return int(self._starts[name])
@@ -65,20 +65,32 @@ class _Start:
         return self._starts[name]
 
 
-def _starts(space: Space, path: str = "") -> Iterator[tuple[str, Value]]:
+def starts(space: Space, path: str = "") -> dict[str, Value]:
+    """Where each knob starts, by its name in Optuna: a knob of an alternative under both names that it may have.
+
+    Args:
+        space: What is drawn from.
+        path: The path of `space` itself, for a part of a larger space.
+
+    Example:
+        >>> import optuna
+        >>> space = {"depth": Choice((1, 2)), "size": 8}
+        >>> starts(space), suggest(optuna.trial.FixedTrial(starts(space)), space) == defaults(space)
+        ({'depth': 1}, True)
+    """
+    found: dict[str, Value] = {}
     for key, node in space.items():
         here = f"{path}.{key}" if path else key
         if isinstance(node, Bundles):
-            yield here, node.default
-            yield from _starts(node.bundles[node.default], path)
+            found |= {here: node.default} | starts(node.bundles[node.default], path)
         elif isinstance(node, Options):
-            yield f"{here}.name", node.default
-            yield from _starts(node[node.default].space, here)
-            yield from _starts(node[node.default].space, f"{here}.{node.default}")
+            knobs = node[node.default].space
+            found |= {f"{here}.name": node.default} | starts(knobs, here) | starts(knobs, f"{here}.{node.default}")
         elif isinstance(node, Range):
-            yield here, node.start
+            found[here] = node.start
         elif isinstance(node, Mapping):
-            yield from _starts(node, here)
+            found |= starts(node, here)
+    return found
 
 
 def defaults(space: Space) -> Config:
@@ -89,34 +101,6 @@ def defaults(space: Space) -> Config:
         {'train': {'batch_size': 256}}
     """
     return suggest(_Start(space), space)
-
-
-def default_params(space: Space) -> dict[str, Value]:
-    """The defaults of the drawn knobs by path: what `optuna.Study.enqueue_trial` takes."""
-    drawn: dict[str, Value] = {}
-    suggest(_Recorder(_Start(space), drawn), space)
-    return drawn
-
-
-@final
-class _Recorder:
-    """A trial that notes what another trial answers."""
-
-    def __init__(self, trial: Trial, drawn: dict[str, Value]) -> None:
-        self._trial, self._drawn = trial, drawn
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        self._drawn[name] = value = self._trial.suggest_int(name, low, high, log=log)
-        return value
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        self._drawn[name] = value = self._trial.suggest_float(name, low, high, log=log)
-        return value
-
-    def suggest_categorical(self, name: str, choices: Sequence[Value]) -> Value:
-        value: Value = self._trial.suggest_categorical(name, choices)
-        self._drawn[name] = value
-        return value
 
 
 def flatten(config: Mapping[str, Any], path: str = "") -> dict[str, Value]:

@@ -45,6 +45,28 @@ def narrow(space: Space, path: str, node: Any) -> Space:
     return narrowed
 
 
+def is_settled(space: Space, path: str) -> bool:
+    """Whether the knob at `path` has a single value left, because somebody set it.
+
+    Raises:
+        SpaceError: There is no such knob.
+
+    Example:
+        >>> space = {"train": {"batch_size": Choice((64, 256))}}
+        >>> is_settled(space, "train.batch_size"), is_settled(fix(space, "train.batch_size", 64), "train.batch_size")
+        (False, True)
+    """
+    settled: list[bool] = []
+
+    def look(node: Any, _at: str) -> Any:
+        values = node.range if isinstance(node, Held) else node
+        settled.append(isinstance(values, Choice) and len(values.values) == 1)
+        return node
+
+    _put(space, path.split("."), path, look)
+    return all(settled)
+
+
 def _fixed(node: Any, value: Value, path: str) -> Any:
     if isinstance(node, Options):
         return node.only(str(value))

@@ -7,20 +7,10 @@ import numpy as np
 import pandas as pd
 
 from automl_nn.data.roles import MIN_ROWS_OF_IDS
-from automl_nn.errors import SpaceError, TargetError, did_you_mean
+from automl_nn.errors import SpaceError, TargetError, did_you_mean, preview
 from automl_nn.task.base import Label, Task
-from automl_nn.task.tasks import (
-    TASKS,
-    Binary,
-    Embedding,
-    Multiclass,
-    Multilabel,
-    Regression,
-    SoftLabels,
-    as_label,
-    numeric_target,
-    preview,
-)
+from automl_nn.task.columns import as_label, numeric_target
+from automl_nn.task.tasks import TASKS, Binary, Embedding, Multiclass, Multilabel, Regression, SoftLabels
 
 MAX_CLASSES_OF_INTEGERS = 20
 """An integer target with more distinct values is read as a quantity."""
@@ -93,10 +83,10 @@ def _guess_kind(target: pd.DataFrame) -> str:
     column = target.iloc[:, 0]
     _refuse_running_number(column)
     n_values, n_known = column.nunique(), int(column.notna().sum())
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+    if n_values > 2 and pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         values = column.dropna().to_numpy(float)
         few = n_values <= MAX_CLASSES_OF_INTEGERS and n_values <= max(2, n_known // 5)
-        if n_values > 2 and not (few and bool((values == np.round(values)).all())):
+        if not (few and bool((values == np.round(values)).all())):
             return "regression"
     return "binary" if n_values == 2 else "multiclass"
 
@@ -158,12 +148,12 @@ def _embedding(target: pd.DataFrame, metric: str | None) -> Task:
 
 
 def _sorted_classes(known: pd.Series) -> tuple[Label, ...]:
-    counts = known.value_counts()
-    values = [as_label(value) for value in counts[counts > 0].index]
+    values = [as_label(value) for value in known.unique()]
     words = any(isinstance(value, str) for value in values)
     names = sorted(values, key=str) if words else sorted(values)
-    if words and len(names) == 2 and counts.loc[names[0]] < counts.loc[names[1]]:
-        names.reverse()
+    if words and len(names) == 2:
+        counts = known.value_counts()
+        names.sort(key=lambda name: -counts.loc[name])
     return tuple(names)
 
 

@@ -106,6 +106,11 @@ def _f1(y: Array, predicted: NDArray[Any]) -> float:
     return float(skm.f1_score(y, predicted, zero_division=0.0))
 
 
+def _jaccard(y: Array, predicted: NDArray[Any]) -> float:
+    """Intersection over union; a mask of n pixels has n rows."""
+    return float(skm.jaccard_score(y, predicted, zero_division=0.0))
+
+
 def _macro_f1(y: Array, predicted: Array) -> float:
     return float(skm.f1_score(y, predicted, average="macro", zero_division=0.0))
 
@@ -181,6 +186,7 @@ METRICS: Mapping[str, dict[frozenset[str], Metric]] = {
         CLASSES: Metric(_by_class(skm.balanced_accuracy_score), CLASSES),
     },
     "f1": {LABELS: Metric(_per_label(lambda y, p: _f1(y, p > 0.5)), LABELS)},
+    "jaccard": {LABELS: Metric(_per_label(lambda y, p: _jaccard(y, p > 0.5)), LABELS)},
     "f1_macro": {CLASSES: Metric(_by_class(_macro_f1), CLASSES)},
     "matthews_corrcoef": {
         LABELS: Metric(_per_label(lambda y, p: float(skm.matthews_corrcoef(y, p > 0.5))), LABELS),

@@ -170,6 +170,11 @@ def _f1(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.nan_to_num(_divided(2 * cells[1, 1], cells[1].sum(axis=0) + cells[:, 1].sum(axis=0)))
 
 
+def _jaccard(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The Jaccard index of class 1: what is both, of what is either."""
+    return np.nan_to_num(_divided(cells[1, 1], cells[1].sum(axis=0) + cells[0, 1]))
+
+
 def _f1_macro(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     right = np.einsum("ccr->cr", cells)
     return _nanmean(_divided(2 * right, cells.sum(axis=0) + cells.sum(axis=1)))
@@ -289,7 +294,12 @@ ROOTS = {"neg_root_mean_squared_error"}
 """Those whose mean is under a root."""
 
 CONFUSIONS: Mapping[Family, Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
-    "labels": {"f1": _f1, "balanced_accuracy": _balanced_accuracy, "matthews_corrcoef": _matthews},
+    "labels": {
+        "f1": _f1,
+        "jaccard": _jaccard,
+        "balanced_accuracy": _balanced_accuracy,
+        "matthews_corrcoef": _matthews,
+    },
     "classes": {"f1_macro": _f1_macro, "balanced_accuracy": _balanced_accuracy, "matthews_corrcoef": _matthews},
     "soft": {},
     "values": {},

@@ -1,6 +1,6 @@
 """The kinds of target, one final class each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -11,59 +11,8 @@ from scipy.special import expit, logit, softmax
 
 from automl_nn.errors import TargetError
 from automl_nn.task.base import Family, Label, Task
+from automl_nn.task.columns import class_codes, numeric_target
 from automl_nn.task.retrieval import queries
-
-
-def as_label(value: Any) -> Label:
-    """A value of a target column as the name of a class: a plain Python value, whole numbers as such.
-
-    Example:
-        >>> as_label(np.float64(1.0)), as_label(pd.Timestamp("2024-01-01"))
-        (1, '2024-01-01 00:00:00')
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, bool | int | float | str) else str(value)
-
-
-def _class_codes(column: pd.Series, classes: Sequence[Label]) -> NDArray[np.float32]:
-    """Index of each value among the classes `(n, 1)`; NaN if missing."""
-    places = {name: code for code, name in enumerate(classes)}
-    found, values = pd.factorize(column)
-    known = [places.get(value, places.get(as_label(value))) for value in values]
-    if None in known:
-        raise TargetError(
-            f"The target {column.name!r} holds {values[known.index(None)]!r}, which is none of its classes: "
-            f"{preview(classes)}."
-        )
-    return np.array([*known, np.nan], dtype=np.float32)[found][:, None]  # a missing value has the last place, -1
-
-
-def preview(values: Sequence[Any]) -> str:
-    """The first few values, for a message."""
-    shown = ", ".join(repr(value) for value in values[:5])
-    return f"{shown}, ..." if len(values) > 5 else shown
-
-
-def numeric_target(frame: pd.DataFrame, names: Sequence[str], kind: str) -> NDArray[np.float64]:
-    """The target columns as float64 `(n, n_targets)`, NaN where missing.
-
-    Raises:
-        TargetError: A value is not a number.
-    """
-    columns = []
-    for name in names:
-        numbers = pd.to_numeric(frame[name].astype(object), errors="coerce").astype("float64")
-        bad = frame[name][numbers.isna() & frame[name].notna()]
-        if len(bad):
-            raise TargetError(
-                f"A {kind} target must be numbers, but column {name!r} holds {bad.iloc[0]!r}: "
-                "use task='multiclass', or name another column."
-            )
-        columns.append(numbers.to_numpy())
-    return np.stack(columns, axis=1)
 
 
 def _log_odds(y: NDArray[Any]) -> NDArray[np.float64]:
@@ -102,7 +51,7 @@ class Binary(Task):
         return self.names
 
     def encode(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        return _class_codes(frame[self.targets[0]], self.names)
+        return class_codes(frame[self.targets[0]], self.names)
 
     def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([expit(-output), expit(output)], axis=1)
@@ -144,7 +93,7 @@ class Multiclass(Task):
         return self.names
 
     def encode(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        return _class_codes(frame[self.targets[0]], self.names)
+        return class_codes(frame[self.targets[0]], self.names)
 
     def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(softmax(output, axis=1))
@@ -303,14 +252,14 @@ class Embedding(Task):
     kind: ClassVar[str] = "embedding"
     family: ClassVar[Family] = "embedding"
     names: tuple[Label, ...] = ()
-    d_embedding: int = 64
+    d_embedding: int = 128
 
     @property
     def d_out(self) -> int:
         return self.d_embedding
 
     def encode(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        return _class_codes(frame[self.targets[0]], self.names)
+        return class_codes(frame[self.targets[0]], self.names)
 
     def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
         length = np.linalg.norm(output, axis=1, keepdims=True)

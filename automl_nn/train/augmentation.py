@@ -1,7 +1,8 @@
 """Augmentation: the images of a step changed at random, all at once, each in its own way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -12,13 +13,17 @@ from automl_nn.space.options import Space
 from automl_nn.space.ranges import Choice, Real
 from automl_nn.task.base import Family
 from automl_nn.train.entropy import class_shares
+from automl_nn.train.moves import moved, whole_moves
 from automl_nn.train.stack_loss import Targets, n_places
 from automl_nn.train.trivial import KINDS, trivial_colours, trivial_warps
-from automl_nn.train.warps import Warps, flips, followed, shifts, turns, warped
+from automl_nn.train.warps import flips, followed, shifts, turns, warped
 
 FLIPS = ("none", "left_right", "up_down", "both")
 
 Images = Float[Tensor, "batch channels height width"]
+
+Look = Callable[[Images], Images]
+"""Images as they are seen from elsewhere."""
 
 AUGMENTATION: Space = {
     "flip": Choice(FLIPS),
@@ -86,8 +91,8 @@ class Augmentation:
         kind = torch.where(_draw(len(x), generator) < self.trivial, _kinds(len(x), generator), 0)
         strength = 2 * _draw(len(x), generator) - 1
         if self._moves:
-            warps = self._warps(x, kind, strength, generator)
-            x, targets = warped(x, warps), self._with_places(targets, warps, size=(x.shape[2], x.shape[3]))
+            look = self._look(x, kind, strength, generator)
+            x, targets = look(x), self._with_places(targets, look, size=(x.shape[2], x.shape[3]))
         if self.colour > 0:
             x = _coloured(x, self.colour, generator)
         if self.trivial > 0:
@@ -100,33 +105,35 @@ class Augmentation:
     def _moves(self) -> bool:
         return self.flip != "none" or max(self.shift, self.turn, self.zoom, self.trivial) > 0
 
-    def _warps(self, x: Tensor, kind: Tensor, strength: Tensor, generator: torch.Generator) -> Warps:
-        n, (height, width) = len(x), x.shape[2:]
-        warps = trivial_warps(kind, strength, size=(height, width))
+    def _look(self, x: Tensor, kind: Tensor, strength: Tensor, generator: torch.Generator) -> Look:
+        """From where each image is seen."""
+        n, size = len(x), (x.shape[2], x.shape[3])
+        turned = None
         if self.turn > 0 or self.zoom > 0:
             zoom = 1 + self.zoom * _signed(n, generator)
-            warps = followed(warps, turns(self.turn * _signed(n, generator), zoom, size=(height, width)))
+            turned = turns(self.turn * _signed(n, generator), zoom, size=size)
+        right, down = torch.zeros(n), torch.zeros(n)
         if self.shift > 0:
-            right, down = (self.shift * side * _signed(n, generator) for side in (width, height))
-            warps = followed(warps, shifts(right, down, size=(height, width)))
+            right, down = (self.shift * side * _signed(n, generator) for side in reversed(size))
         sideways, upwards = (_draw(n, generator).sub(0.5).sign() for _ in range(2))
-        still = torch.ones(n)
-        return followed(
-            warps,
-            flips(
-                sideways if self.flip in ("left_right", "both") else still,
-                upwards if self.flip in ("up_down", "both") else still,
-            ),
+        mirrored = (
+            sideways if self.flip in ("left_right", "both") else torch.ones(n),
+            upwards if self.flip in ("up_down", "both") else torch.ones(n),
         )
+        if turned is None and self.trivial == 0:
+            return partial(moved, places=whole_moves(right, down, *mirrored, size=size).to(x.device))
+        warps = trivial_warps(kind, strength, size=size)
+        warps = warps if turned is None else followed(warps, turned)
+        return partial(warped, warps=followed(followed(warps, shifts(right, down, size=size)), flips(*mirrored)))
 
-    def _with_places(self, targets: Targets, warps: Warps, *, size: tuple[int, int]) -> Targets:
-        """The labels of pixels, moved with them."""
+    def _with_places(self, targets: Targets, look: Look, *, size: tuple[int, int]) -> Targets:
+        """The labels of pixels, seen as the pixels are."""
         if n_places(targets.y, d_out=self.d_out, family=self.family) == 1:
             return targets
         weight = targets.weight
         if weight is not None and weight.shape[1] > 1:
-            weight = (_moved(weight, warps, size=size) > 0.99).to(weight) * weight.amax(1, keepdim=True)
-        return Targets(_moved(targets.y, warps, size=size), weight)
+            weight = (_seen(weight, look, size=size) > 0.99).to(weight) * weight.amax(1, keepdim=True)
+        return Targets(_seen(targets.y, look, size=size), weight)
 
     def _mixed(self, x: Images, targets: Targets, generator: torch.Generator) -> tuple[Images, Targets]:
         """Each image mixed with its neighbour in the batch, the larger share its own."""
@@ -172,10 +179,10 @@ def _kinds(n: int, generator: torch.Generator) -> Tensor:
     return torch.randint(1, len(KINDS), (n,), generator=generator)
 
 
-def _moved(places: Float[Tensor, "batch d"], warps: Warps, *, size: tuple[int, int]) -> Float[Tensor, "batch d"]:
-    """What is said of each pixel, row by row and column by column, seen through warps."""
+def _seen(places: Float[Tensor, "batch d"], look: Look, *, size: tuple[int, int]) -> Float[Tensor, "batch d"]:
+    """What is said of each pixel, row by row and column by column, where pixels are seen from elsewhere."""
     planes = places.view(len(places), *size, -1).permute(0, 3, 1, 2)
-    return warped(planes, warps).permute(0, 2, 3, 1).reshape(places.shape)
+    return look(planes).permute(0, 2, 3, 1).reshape(places.shape)
 
 
 def _coloured(x: Images, strength: float, generator: torch.Generator) -> Images:

@@ -1,11 +1,11 @@
 """Shuffled batches for a stack, gathered at once: every network reads the rows in an order of its own."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
 
 from automl_nn.errors import DataError
@@ -27,13 +27,13 @@ class Rows:
 
     Args:
         inputs: What the encoder made of the features.
-        y: Encoded labels, NaN where one is missing.
+        y: Encoded labels, NaN where one is missing; bytes where there are millions of steps and no gaps.
         weight: Weight of each row; None if all count alike.
         ids: Index of each row in the user's table.
     """
 
     inputs: Inputs
-    y: Float[Tensor, "n_rows d_y"]
+    y: Real[Tensor, "n_rows d_y"]
     weight: Float[Tensor, " n_rows"] | None
     ids: Int[Tensor, " n_rows"]
 
@@ -46,7 +46,9 @@ class Rows:
         return Rows(self.inputs[rows], self.y[rows], weight, self.ids[rows])
 
     def to(self, device: torch.device, *, dtype: torch.dtype) -> "Rows":
-        """The same rows on another device and in another precision."""
+        """The same rows on another device and in another precision; so many that labels are bytes, as they are read."""
+        if not self.y.is_floating_point():
+            return replace(self, inputs=self.inputs.to(device), y=self.y.to(device))
         weight = None if self.weight is None else self.weight.to(device, dtype)
         return Rows(self.inputs.to(device).to(dtype), self.y.to(device, dtype), weight, self.ids)
 

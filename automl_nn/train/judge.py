@@ -1,7 +1,7 @@
 """How good a stack is at the moment: losses and scores of named parts, in evaluation mode."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -124,4 +124,5 @@ def subsample(rows: Rows, n_rows: int) -> Rows:
     """
     if min(len(rows), n_rows) == 0:
         raise DataError("Training and validation need rows, but one of the two parts has none: give each at least one.")
-    return rows.take(rows.inputs.draw(n_rows, generator=torch.Generator().manual_seed(0)))
+    few = rows.take(rows.inputs.draw(n_rows, generator=torch.Generator().manual_seed(0)))
+    return replace(few, y=few.y.to(few.inputs.numbers.dtype))

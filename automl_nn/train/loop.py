@@ -18,8 +18,10 @@ from automl_nn.train.batches import Batches, Fold, Rows, one_after_the_other
 from automl_nn.train.by_class import ByClass
 from automl_nn.train.image_batches import ImageBatches
 from automl_nn.train.judge import Judge, Scores, Verdict, n_judged, n_statistics, subsample
+from automl_nn.train.naming import names_of
 from automl_nn.train.precision import set_precision
 from automl_nn.train.pseudo import pseudo_rows
+from automl_nn.train.reconstruction import branch_of
 from automl_nn.train.record import Record
 from automl_nn.train.space import bucket
 from automl_nn.train.stability import Bands, Spike, SpikeKind
@@ -164,8 +166,10 @@ class Training:
         self.network, self.candidates = network, tuple(range(len(configs)))
         self._folds, self._configs, self._task = folds, list(configs), task
         self._val = Judge([fold.val for fold in folds], task=task)
-        self._train = Judge([subsample(fold.train, n_judged(fold)) for fold in folds], task=task)
-        self._statistics = [subsample(fold.train, n_statistics(fold.train)).inputs for fold in folds]
+        judged = [subsample(fold.train, n_judged(fold)).to(device, dtype=dtype) for fold in folds]
+        self._train = Judge(judged, task=task)
+        statistics = [subsample(fold.train, n_statistics(fold.train)).to(device, dtype=dtype) for fold in folds]
+        self._statistics = [rows.inputs for rows in statistics]
         self._losses = self._own_losses()
         self._pseudo = pseudo_rows(folds[0], configs[0], family=task.family) if len(folds) == 1 else None
         self._batches = self._own_batches(seeds)
@@ -175,6 +179,8 @@ class Training:
             self._configs * len(folds),
             loss=FoldLosses(self._losses),
             n_steps=self._batches.n_steps * self.n_epochs,
+            branch=branch_of(network, folds[0], configs[0], seeds=seeds) if len(folds) == 1 else None,
+            names=names_of(network, folds, configs, d=task.d_out),
         )
         self._parts = self._own_parts()
         for part, fold in zip(self._parts, folds, strict=True):
@@ -192,7 +198,9 @@ class Training:
         train, length = one_after_the_other([fold.train for fold in self._folds]), self.network.backbone.length
         self._ids, family, sizes = train.ids.cpu(), self._task.family, [len(fold.train) for fold in self._folds]
         if length > 1:
-            return window_batches(train, self._configs[0], family=family, length=length, seeds=seeds, sizes=sizes)
+            dtype = next(self.network.parameters()).dtype
+            windows: dict[str, Any] = {"family": family, "length": length, "dtype": dtype}
+            return window_batches(train, self._configs[0], seeds=seeds, sizes=sizes, **windows)
         targets, batch_size = Targets.of(train.y, train.weight, family=family), int(self._configs[0]["batch_size"])
         shared: dict[str, Any] = {"batch_size": batch_size, "seeds": seeds, "sizes": sizes}
         if family == "embedding":
@@ -332,8 +340,11 @@ class Training:
         return values.reshape(len(self._folds), len(self.candidates))
 
     def _steps(self, end: float) -> Iterator[Step]:
-        for batch in self._batches.epoch():
-            yield self._stepper.step(batch)
+        for number, batch in enumerate(self._batches.epoch()):
+            step = self._stepper.step(batch)
+            if isinstance(self._batches, WindowBatches):
+                self._batches.learn(number, batch, self._stepper.output)
+            yield step
             if time.perf_counter() >= end:
                 return
 

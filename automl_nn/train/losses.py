@@ -18,12 +18,16 @@ from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Real
 from automl_nn.task.base import Family
 from automl_nn.train.asymmetric import asymmetric, sharpen_asymmetric
+from automl_nn.train.contrastive import contrastive
 from automl_nn.train.entropy import binary_cross_entropy, class_cross_entropy
 from automl_nn.train.focal import binary_focal, class_focal, sharpen_binary_focal, sharpen_class_focal
 from automl_nn.train.triplet import batch_hard, semi_hard, triplet_counts
 
 MAX_WEIGHT = 100.0
 """The largest weight of a class: above it, a handful of rows would carry the gradient."""
+
+COUNTED_MARGIN = 0.3
+"""By how much the negative of a triplet is farther away for it to be called easy, where the loss has no margin."""
 
 Entries = Callable[[Tensor, Tensor], Tensor]
 
@@ -140,6 +144,15 @@ def _huber(*, delta: Tensor, share: Tensor) -> Loss:
     return Loss(functools.partial(huber, delta=_per_entry(delta, share)), shift=share.new_zeros(1, len(share)))
 
 
+def _contrastive(*, temperature: Tensor, share: Tensor) -> Loss:
+    margin = torch.full_like(_per_entry(temperature, share), COUNTED_MARGIN)
+    return Loss(
+        functools.partial(contrastive, temperature=_per_entry(temperature, share)),
+        shift=share.new_zeros(1, len(share)),
+        counts=functools.partial(triplet_counts, margin=margin),
+    )
+
+
 def _triplet(*, mining: Callable[..., Tensor], margin: Tensor, share: Tensor) -> Loss:
     own = {"margin": _per_entry(margin, share)}
     return Loss(
@@ -212,9 +225,14 @@ EMBEDDING_LOSSES: Options[Loss] = Options(
     {
         "semi_hard": Option(functools.partial(_triplet, mining=semi_hard), _MARGIN, source="arXiv:1503.03832"),
         "batch_hard": Option(functools.partial(_triplet, mining=batch_hard), _MARGIN, source="arXiv:1703.07737"),
+        "contrastive": Option(
+            _contrastive,
+            {"temperature": Real(0.05, 0.5, default=0.1, log=True, valid=(1e-3, 10.0))},
+            source="arXiv:2004.11362",
+        ),
     },
 )
-"""Losses of embeddings: which triplets of a batch count."""
+"""Losses of embeddings: which triplets of a batch count, or all pairs at once."""
 
 _TABLES: Mapping[Family, Options[Loss]] = {
     "labels": LABEL_LOSSES,

@@ -1,11 +1,11 @@
-"""Rows without a label take part in training: by what the network itself is sure of."""
+"""Missing labels take part in training: rows without any, and gaps between others, by what the network is sure of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from automl_nn.model.network import Network
@@ -13,13 +13,14 @@ from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Choice, Integer, Real
 from automl_nn.task.base import Family
 from automl_nn.train.batches import Fold, Rows, one_after_the_other
+from automl_nn.train.entropy import class_shares
 from automl_nn.train.stack_loss import StackLoss, Targets
 
 
 @final
 @dataclass(frozen=True)
 class Pseudo:
-    """How rows without a label take part.
+    """How rows without a label take part, and labels that are missing beside others of their row.
 
     After each epoch, the network's own prediction becomes the label of a row where it is sure enough. Such labels are
     made anew each time, so that a wrong one need not stay.
@@ -84,28 +85,33 @@ class Pseudo:
 
 @final
 class PseudoRows:
-    """Labelled rows, and behind them others whose labels change from epoch to epoch.
+    """Labelled rows, and behind them others; labels that are missing change from epoch to epoch.
 
     Args:
-        pseudo: How the others take part.
-        train: Labelled rows.
-        others: Rows without a label.
+        pseudo: How missing labels take part.
+        train: Labelled rows, some of whose labels may be missing.
+        others: Rows without a label; None if there are none.
         family: How the task reads outputs.
     """
 
-    def __init__(self, pseudo: Pseudo, train: Rows, others: Rows, *, family: Family) -> None:
-        self._pseudo, self._others, self._family, self._n_labelled = pseudo, others, family, len(train)
-        self.rows = one_after_the_other([train, others])
+    def __init__(self, pseudo: Pseudo, train: Rows, others: Rows | None, *, family: Family) -> None:
+        self._pseudo, self._family, self._n_labelled = pseudo, family, len(train)
+        self._n_others = 0 if others is None else len(others)
+        self.rows = one_after_the_other([train] if others is None else [train, others])
         self.targets = Targets.of(self.rows.y, self.rows.weight, family=family)
-        self.n_read = pseudo.n_read(n_labelled=len(train), n_unlabelled=len(others))
+        self.n_read = pseudo.n_read(n_labelled=len(train), n_unlabelled=self._n_others)
+        self._open = with_gaps(self.rows.y).nonzero().squeeze(1)
+        known, rows = self.rows.y[self._open].isfinite(), self.rows.weight
+        self._known = known.all(1, keepdim=True) if family == "classes" else known
+        self._weight = None if rows is None else rows[self._open].unsqueeze(1)
 
     def shuffle(self, first: int, n: int, generator: torch.Generator) -> Int[Tensor, " n_read"]:
         """The order of an epoch, for `Batches`."""
         del first, n
-        return self._pseudo.order(self._n_labelled, len(self._others), generator=generator)
+        return self._pseudo.order(self._n_labelled, self._n_others, generator=generator)
 
     def renew(self, network: Network, loss: StackLoss, *, progress: float) -> None:
-        """Let the networks say the labels of the next epoch, once they are trained enough.
+        """Let the networks say the missing labels of the next epoch, once they are trained enough.
 
         Args:
             network: The networks as they are now.
@@ -114,14 +120,17 @@ class PseudoRows:
         """
         if progress < self._pseudo.start or self.targets.weight is None:
             return
-        told = self._pseudo.labels(loss.correct(network.predict(self._others.inputs)), family=self._family)
+        output = network.predict(self.rows.inputs[self._open])
+        told = self._pseudo.labels(loss.correct(output), family=self._family)
         assert told.weight is not None
-        self.targets.y[self._n_labelled :] = told.y
-        self.targets.weight[self._n_labelled :] = told.weight
+        weight = told.weight if self._weight is None else told.weight * self._weight
+        y = class_shares(told.y, d_out=self.rows.y.shape[1])  # one-hot where true labels are shares, else as it is
+        self.targets.y[self._open] = torch.where(self._known, self.targets.y[self._open], y)
+        self.targets.weight[self._open] = torch.where(self._known, self.targets.weight[self._open], weight)
 
 
 def pseudo_rows(fold: Fold, config: Mapping[str, Any], *, family: Family) -> PseudoRows | None:
-    """The rows of a training in which those without a label take part; None if they do not.
+    """The rows of a training in which missing labels take part; None if they do not, or none is missing.
 
     Args:
         fold: What is learned from.
@@ -129,19 +138,29 @@ def pseudo_rows(fold: Fold, config: Mapping[str, Any], *, family: Family) -> Pse
         family: How the task reads outputs.
     """
     pseudo = PSEUDO.make(config["pseudo"]) if "pseudo" in config else None
-    if pseudo is None or fold.unlabelled is None:
+    if pseudo is None or (fold.unlabelled is None and not with_gaps(fold.train.y).any()):
         return None
     return PseudoRows(pseudo, fold.train, fold.unlabelled, family=family)
 
 
+def with_gaps(y: Float[Tensor, "n_rows d_y"]) -> Bool[Tensor, " n_rows"]:
+    """Which rows lack a label.
+
+    Example:
+        >>> with_gaps(torch.tensor([[1.0, 0.0], [1.0, float("nan")]])).tolist()
+        [False, True]
+    """
+    return ~y.isfinite().all(1)
+
+
 def ignored() -> None:
-    """Rows without a label are left out."""
+    """Missing labels are left out."""
 
 
 PSEUDO: Options[Pseudo | None] = Options(
     "pseudo",
     {
-        "none": Option(ignored, source="none: rows without a label are left out"),
+        "none": Option(ignored, source="none: missing labels are left out"),
         "confident": Option(
             Pseudo,
             {
@@ -154,4 +173,4 @@ PSEUDO: Options[Pseudo | None] = Options(
         ),
     },
 )
-"""How rows without a label take part in training."""
+"""How missing labels take part in training."""

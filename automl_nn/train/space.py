@@ -63,7 +63,8 @@ def bucket(config: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
         >>> bucket({"batch_size": 64, "n_epochs": 20, "precision": "float32", "patience": 4})
         (('batch_size', 64), ('n_epochs', 20), ('precision', 'float32'))
     """
-    shared = ("batch_size", "n_epochs", "precision", "n_windows", "n_same", "sampling", "pseudo", "augmentation")
+    of_rows = ("batch_size", "n_windows", "n_same", "sampling", "pseudo", "reconstruction", "augmentation")
+    shared = (*of_rows, "n_epochs", "precision")
     return tuple(flatten({key: config[key] for key in shared if key in config}).items())
 
 

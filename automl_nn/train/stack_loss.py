@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from automl_nn.task.base import Family
@@ -25,11 +25,11 @@ class Targets:
         weight: Weight of each entry of the loss, 0 where its label is missing; None if all count alike.
     """
 
-    y: Float[Tensor, "*rows d_y"]
+    y: Real[Tensor, "*rows d_y"]
     weight: Float[Tensor, "*rows d_entry"] | None = None
 
     @staticmethod
-    def of(y: Float[Tensor, "*rows d_y"], weight: Float[Tensor, "*rows"] | None = None, *, family: Family) -> "Targets":
+    def of(y: Real[Tensor, "*rows d_y"], weight: Float[Tensor, "*rows"] | None = None, *, family: Family) -> "Targets":
         """Labels as a task encodes them, NaN where one is missing.
 
         Args:
@@ -41,6 +41,8 @@ class Targets:
             >>> Targets.of(torch.tensor([[1.0, float("nan")]]), family="labels").weight.tolist()
             [[1.0, 0.0]]
         """
+        if weight is None and not y.is_floating_point():  # bytes have no gaps
+            return Targets(y)
         known = y.isfinite()
         if family == "classes":
             known = known.all(-1, keepdim=True)
@@ -55,7 +57,8 @@ class Targets:
             return self.y.new_zeros(d_out)
         y = class_shares(self.y, d_out=d_out) if family == "classes" else self.y
         if self.weight is None:
-            return y.reshape(-1, d_out).mean(0)
+            rows = y.reshape(-1, d_out)
+            return rows.mean(0) if y.is_floating_point() else rows.count_nonzero(0) / len(rows)
         weight = self.weight.expand_as(y).reshape(-1, d_out)
         return (weight * y.reshape(-1, d_out)).sum(0) / weight.sum(0).clamp_min(torch.finfo(y.dtype).tiny)
 
@@ -131,7 +134,7 @@ class StackLoss:
         return _for_members(labels, n_members)
 
 
-def n_places(y: Float[Tensor, "*rows d_y"], *, d_out: int, family: Family) -> int:
+def n_places(y: Real[Tensor, "*rows d_y"], *, d_out: int, family: Family) -> int:
     """How many places, such as pixels, the labels of a row belong to; 1 for anything but maps.
 
     Example:
@@ -141,7 +144,7 @@ def n_places(y: Float[Tensor, "*rows d_y"], *, d_out: int, family: Family) -> in
     return 1 if family == "classes" else max(1, y.shape[-1] // d_out)
 
 
-def by_place(y: Float[Tensor, "n d_y"], *, d_out: int, family: Family) -> Float[Tensor, "n_places d"]:
+def by_place(y: Real[Tensor, "n d_y"], *, d_out: int, family: Family) -> Real[Tensor, "n_places d"]:
     """Labels with a row for each place.
 
     Example:

@@ -6,14 +6,16 @@ from typing import Any, final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from automl_nn.model.network import Network
 from automl_nn.train.batches import Batch
 from automl_nn.train.clipping import CLIPS
 from automl_nn.train.gradients import Gradients
 from automl_nn.train.groups import Groups
+from automl_nn.train.naming import Names
 from automl_nn.train.optimizers import OPTIMIZERS
+from automl_nn.train.reconstruction import Branch
 from automl_nn.train.schedules import FADES, SCHEDULES
 from automl_nn.train.stability import Skips
 from automl_nn.train.stack_loss import FoldLosses, StackLoss
@@ -52,14 +54,26 @@ class Stepper:
         configs: A train config for each network.
         loss: The loss of each network.
         n_steps: Number of steps of the whole training: what schedules count.
+        branch: What else is learned by the layers that read images, if anything.
+        names: What names the classes of embeddings, if anything.
+
+    Attributes:
+        output: What the networks said of the batch of the last step, (k, batch, outputs).
     """
 
     def __init__(
-        self, network: Network, configs: Sequence[Mapping[str, Any]], *, loss: StackLoss | FoldLosses, n_steps: int
+        self,
+        network: Network,
+        configs: Sequence[Mapping[str, Any]],
+        *,
+        loss: StackLoss | FoldLosses,
+        n_steps: int,
+        branch: Branch | None = None,
+        names: Names | None = None,
     ) -> None:
         device = next(network.parameters()).device
-        self._network, self._loss = network, loss
-        self._gradients = Gradients(network, k=network.k)
+        self._network, self._loss, self._branch, self._names = network, loss, branch, names
+        self._gradients = self._own_gradients()
         self._optimizers = [
             OPTIMIZERS.make(config["optimizer"], slices=self._gradients.slices(i)) for i, config in enumerate(configs)
         ]
@@ -74,6 +88,7 @@ class Stepper:
         self._skips = Skips(network.k, device=device)
         self._fades = _fades(configs)
         self._n_done, self._n_steps, self._stage = 0, n_steps, 0
+        self.output = torch.empty(network.k, 0, 0, device=device)
 
     def _planned_rates(self, n_steps: int) -> Float[Tensor, "n_steps k"]:
         progress = (torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps
@@ -101,7 +116,11 @@ class Stepper:
         """
         k = self._network.k
         self._network, self._loss = network, loss
-        self._gradients = Gradients(network, k=network.k)
+        if self._branch is not None:
+            self._branch.keep(indices)
+        if self._names is not None:
+            self._names.keep(indices)
+        self._gradients = self._own_gradients()
         self._optimizers = [self._optimizers[i] for i in indices]
         self._schedules = [self._schedules[i] for i in indices]
         for i, optimizer in enumerate(self._optimizers):
@@ -117,7 +136,13 @@ class Stepper:
     def step(self, batch: Batch) -> Step:
         """Forward, backward, clip and update."""
         self._fade()
-        loss = self._loss(self._network(batch.dense, batch.codes, batch.pixels), batch.targets)
+        output = self._network(batch.dense, batch.codes, batch.pixels)
+        self.output = output.detach()
+        loss = self._loss(output, batch.targets)
+        if self._names is not None:
+            loss = loss + self._names.loss(output, batch.targets)
+        if self._branch is not None:
+            loss = loss + self._branch.loss(self._network)
         loss.sum().backward()  # type: ignore[no-untyped-call]
         norm = self._gradients.collect()
         skip = self._skips.update(loss.detach(), norm)
@@ -126,6 +151,11 @@ class Stepper:
         self._update(rate, divisor, skip)
         self._n_done += 1
         return Step(loss.detach(), norm, divisor, skip, rate)
+
+    def _own_gradients(self) -> Gradients:
+        beside: list[nn.Module] = [] if self._branch is None else [self._branch.decoder]
+        beside += [] if self._names is None else [self._names.layer]
+        return Gradients(nn.ModuleList([self._network, *beside]), k=self._network.k)
 
     def _fade(self) -> None:
         """Let dropout and weight decay follow the progress."""

@@ -12,7 +12,7 @@ from automl_nn.errors import DataError
 from automl_nn.model.windows import Windows, cells
 from automl_nn.task.base import Family
 from automl_nn.train.batches import Batch, Rows
-from automl_nn.train.sampling import SAMPLINGS, Sampling
+from automl_nn.train.sampling import SAMPLINGS, Candidates, Sampling
 from automl_nn.train.stack_loss import Targets
 
 
@@ -94,6 +94,7 @@ class WindowBatches:
         seeds: One per network: its windows are the same in a stack as alone.
         sizes: Where networks learn from different steps, the number of steps of each fold, which lie one after the
             other; as many neighbouring networks learn from each of them. One fold of all steps unless given.
+        dtype: Floating type of what the networks read.
 
     Raises:
         DataError: There are no steps.
@@ -110,11 +111,12 @@ class WindowBatches:
         batch_size: int,
         seeds: Sequence[int],
         sizes: Sequence[int] | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         sizes = [len(rows)] if sizes is None else sizes
         if min(sizes) == 0:
             raise DataError("Training needs steps, but the training part has none: give it at least one series.")
-        self._inputs, self._length, self._sampling = rows.inputs, length, sampling
+        self._inputs, self._length, self._sampling, self._dtype = rows.inputs, length, sampling, dtype
         self._targets = Targets.of(rows.y, rows.weight, family=family)
         self._batch = min(batch_size, n_windows)
         self.n_steps = n_windows // self._batch
@@ -124,11 +126,14 @@ class WindowBatches:
         self._folds = [fold for fold in folds for _ in range(len(seeds) // len(folds))]
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._epochs: list[_Epoch] = []
+        n_pieces = len(rows) // length + 2 if sampling.asks_hardness else 0
+        self._hardness = torch.full((len(seeds), n_pieces), -torch.inf)
 
     def keep(self, networks: Sequence[int]) -> None:
         """Go on with these networks only, in this order, each with its own windows."""
         self._generators = [self._generators[i] for i in networks]
         self._folds = [self._folds[i] for i in networks]
+        self._hardness = self._hardness[list(networks)]
 
     def rows(self, network: int, step: int) -> Int[Tensor, " batch"]:
         """The steps at which the windows begin that a network saw at a step of the present epoch."""
@@ -137,15 +142,41 @@ class WindowBatches:
 
     def epoch(self) -> Iterator[Batch]:
         """Draw windows anew and yield the batches."""
-        self._epochs = [self._drawn(*own) for own in zip(self._folds, self._generators, strict=True)]
+        self._epochs = [self._drawn(network) for network in range(len(self._folds))]
         for step in range(self.n_steps):
             yield self._gathered(step)
 
-    def _drawn(self, fold: _Fold, generator: torch.Generator) -> _Epoch:
+    def learn(self, step: int, batch: Batch, output: Tensor) -> None:
+        """Remember how hard the windows of a step were: where negatives score high, others are drawn more often.
+
+        Args:
+            step: Which of the epoch.
+            batch: What was read.
+            output: What the networks said, (k, batch, d_out).
+        """
+        if not self._sampling.asks_hardness or batch.targets.weight is None:
+            return
+        is_negative = (batch.targets.y < 0.5) & (batch.targets.weight > 0)
+        scores = output.detach().masked_fill(~is_negative, -torch.inf).nan_to_num(nan=-torch.inf)
+        hardest = scores.flatten(1).view(len(scores), self._batch, -1).amax(2).to(self._hardness)
+        for i, epoch in enumerate(self._epochs):
+            self._hardness[i, self._piece(epoch.windows.first[epoch.chosen[step]])] = hardest[i]
+
+    def _piece(self, first: Tensor) -> Tensor:
+        """Which piece of the steps, as long as a window, a window lies on for the most part."""
+        return (first + self._length // 2).div(self._length, rounding_mode="floor")
+
+    def _candidates(self, network: int, first: Tensor, has_event: Tensor) -> Candidates:
+        asks = self._sampling.asks_hardness
+        return Candidates(has_event, self._hardness[network, self._piece(first)] if asks else None)
+
+    def _drawn(self, network: int) -> _Epoch:
+        fold, generator = self._folds[network], self._generators[network]
         n_cuts = -(-self._n_windows // fold.n_windows(self._length))
         cuts = [fold.cut(self._length, generator) for _ in range(n_cuts)]
         first, size, begin, end, has_event = (torch.cat(parts) for parts in zip(*cuts, strict=True))
-        drawn = self._sampling.draw(has_event, n_steps=self.n_steps, batch=self._batch, generator=generator)
+        windows = self._candidates(network, first, has_event)
+        drawn = self._sampling.draw(windows, n_steps=self.n_steps, batch=self._batch, generator=generator)
         return _Epoch(Windows(first, size, self._length), begin, end, drawn.windows, drawn.weight)
 
     def _gathered(self, step: int) -> Batch:
@@ -160,11 +191,11 @@ class WindowBatches:
         begin, end, weight = (part.repeat_interleave(self._length) for part in self._by_window(epoch, step))
         weight = weight * (counted & (rows >= begin) & (rows < end))
         rows = rows.to(self._inputs.numbers.device)
-        weight = weight.to(self._inputs.numbers).unsqueeze(1)
+        weight = weight.to(rows.device, self._dtype).unsqueeze(1)
         if self._targets.weight is not None:
             weight = weight * self._targets.weight[rows]
         inputs = self._inputs.at(rows)
-        return inputs.dense, inputs.codes, self._targets.y[rows], weight
+        return inputs.dense.to(self._dtype), inputs.codes, self._targets.y[rows].to(self._dtype), weight
 
     def _by_window(self, epoch: _Epoch, step: int) -> tuple[Tensor, Tensor, Tensor]:
         chosen = epoch.chosen[step]
@@ -181,7 +212,7 @@ def events(y: Tensor, *, family: Family) -> Bool[Tensor, " n_rows"]:
     if family == "values":
         return torch.zeros(len(y), dtype=torch.bool, device=y.device)
     if family == "labels":
-        return (y > 0.5).any(dim=1)
+        return (y > 0.5 if y.is_floating_point() else y.bool()).any(dim=1)
     known = y[:, 0].isfinite() if y.shape[1] == 1 else y.isfinite().all(dim=1)
     codes = y[:, 0].nan_to_num() if y.shape[1] == 1 else y.nan_to_num().argmax(dim=1)
     common = codes[known].mode().values if known.any() else codes.new_zeros(())
@@ -196,6 +227,7 @@ def window_batches(
     length: int,
     seeds: Sequence[int],
     sizes: Sequence[int] | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> WindowBatches:
     """The batches that a train config of a sequence network asks for.
 
@@ -206,10 +238,12 @@ def window_batches(
         length: Steps of a window.
         seeds: One per network.
         sizes: Steps of each fold, where networks learn from different ones.
+        dtype: Floating type of what the networks read.
     """
     return WindowBatches(
         rows,
         sizes=sizes,
+        dtype=dtype,
         sampling=SAMPLINGS.make(config["sampling"]),
         family=family,
         length=length,

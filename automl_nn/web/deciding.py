@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, abort, make_response, redirect, request
 
 from automl_nn.errors import DecisionError
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.web.files import render
 from automl_nn.web.found import heading, study_of
 from automl_nn.web.pages.asked import Asked

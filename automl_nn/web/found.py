@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import abort
 
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.web.source import Source
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 import automl_nn
 from automl_nn.errors import NoTrialError, StorageError
-from automl_nn.results import Results
+from automl_nn.results.results import Results
 from automl_nn.search.schema import utc_now
 from automl_nn.web.files import dashboards, render
 from automl_nn.web.pages.asked import BOUNDS, COST, EVENTS, LIMITS, Asked

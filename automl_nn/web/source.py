@@ -7,7 +7,7 @@ from typing import final
 from sqlalchemy import Connection, func, select
 
 from automl_nn.decide.decider import Decider
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.search.schema import ModelTable, RunTable
 from automl_nn.search.specs import study_name
 from automl_nn.search.store import Store

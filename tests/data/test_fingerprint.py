@@ -57,3 +57,9 @@ TEXTS = st.lists(st.sampled_from(["a", "b", None]), min_size=1, max_size=4)
 def test_texts_are_told_apart_exactly_where_they_differ(one, other):
     same = fingerprint(pd.DataFrame({"s": one})) == fingerprint(pd.DataFrame({"s": other}))
     assert same == (one == other)
+
+
+def test_many_rows_have_the_fingerprint_that_they_have_in_one_piece(frame, monkeypatch):
+    whole = fingerprint(frame)
+    monkeypatch.setattr("automl_nn.data.fingerprint.ROWS_AT_ONCE", 1)
+    assert fingerprint(frame) == whole

@@ -233,7 +233,7 @@ def test_files_that_cannot_be_read_are_refused_or_left_out_and_named(tmp_path, r
     assert rows.tolist() == [len(broken)]
     (finding,) = images.findings
     assert finding.message.startswith("6 of 7 files cannot be read and are left out: 'truncated.jpg' (")
-    with pytest.raises(DataError, match="nor can 1 other files: mend or remove it"):
+    with pytest.raises(DataError, match="nor can 1 other file: mend or remove it"):
         read_images([tmp_path / "text.png", tmp_path / "empty.png"], skip_bad=True)
 
 
@@ -403,3 +403,28 @@ def test_rows_to_predict_come_as_arrays_paths_folders_and_tables(classes, tmp_pa
 def test_paths_are_images_to_learn_from(classes):
     paths = sorted(classes.rglob("*.png"))
     assert (images_of([str(path) for path in paths]).pixels == read_images(paths)[0].pixels).all()
+
+
+def test_what_a_folder_holds_besides_is_told(classes):
+    (classes / "notes.txt").write_text("hello")
+    (classes / "cat" / "new.heic").write_bytes(b"x")
+    (classes / "bird").mkdir()
+    told = {finding.kind: finding.message for finding in read_gallery(classes).images.findings}
+    assert told["other files"] == "2 files have endings that are none of an image (.heic, .txt) and are not read."
+    assert "'bird' holds no image" in told["empty folders"]
+
+
+def test_a_broken_link_is_a_file_that_cannot_be_read(classes):
+    (classes / "cat" / "link.png").symlink_to(classes / "nowhere.png")
+    with pytest.raises(DataError, match=r"link\.png' cannot be read \(there is no such file"):
+        read_gallery(classes)
+    assert len(read_gallery(classes, skip_bad=True).images) == 6
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path, rng):
+    values = rng.random((6, 5)).astype(np.float32)
+    Image.fromarray(values).save(tmp_path / "good.tif")
+    values[2, 3] = np.nan
+    Image.fromarray(values).save(tmp_path / "bad.tif")
+    with pytest.raises(DataError, match=r"bad\.tif' cannot be read \(it holds a value that is not finite"):
+        read_images([tmp_path / "good.tif", tmp_path / "bad.tif"])

@@ -22,6 +22,43 @@ def test_rows_of_mixed_series_are_put_in_order():
     assert steps.names.tolist() == ["b", "a"]
 
 
+@pytest.mark.parametrize("kind", ["int32", "str", "category", "float64"])
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_series_are_found_as_pandas_groups_them(kind, is_mixed):
+    numbers = pd.Series(np.random.default_rng(0).integers(5, size=60))
+    names = (numbers if is_mixed else numbers.sort_values(ascending=False, ignore_index=True)).astype(kind)
+    steps = Steps.of(frame(s=names), SeriesColumns("s"))
+    groups = list(frame(s=names).groupby("s", sort=False, observed=True))
+    assert steps.names.tolist() == [name for name, _ in groups]
+    assert steps.order.tolist() == [row for _, rows in groups for row in rows.index]
+    assert steps.sizes.tolist() == [len(rows) for _, rows in groups]
+    assert (steps.moved is not None) == is_mixed
+
+
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_pieces_hold_whole_series_and_each_row_once(is_mixed, monkeypatch):
+    monkeypatch.setattr("automl_nn.data.series.STEPS_AT_ONCE", 20)
+    numbers = np.random.default_rng(0).integers(8, size=60)
+    steps = Steps.of(frame(s=numbers if is_mixed else np.sort(numbers)), SeriesColumns("s"))
+    rows, starts = zip(*steps.pieces(), strict=True)
+    taken = [np.arange(60)[some] for some in rows]
+    assert len(taken) > 2
+    assert np.concatenate(taken).tolist() == steps.order.tolist()
+    assert [len(part) for some, own in zip(taken, starts, strict=True) for part in np.split(some, own[1:])] == (
+        steps.sizes.tolist()
+    )
+
+
+def test_stretches_begin_behind_gaps_and_with_each_series():
+    steps = Steps.of(frame(s=np.repeat([0, 1, 2], [7, 5, 8])), SeriesColumns("s"))
+    rows = np.flatnonzero(np.random.default_rng(0).uniform(size=20) < 0.7)
+    apart = (np.diff(rows) != 1) | (np.diff(steps.numbers[rows]) != 0)
+    assert steps.stretches(rows).tolist() == [0, *(1 + np.flatnonzero(apart))]
+    assert steps.stretches(rows.astype(np.int32)).tolist() == steps.stretches(rows).tolist()
+    assert steps.stretches([]).tolist() == []
+    assert steps.numbers_at(rows).tolist() == steps.numbers[rows].tolist()
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
@@ -122,3 +159,22 @@ def test_series_with_time_first_are_told_where_only_that_is_possible():
 def test_panels_that_do_not_fit_are_refused(X, y, message):
     with pytest.raises(DataError, match=message):
         Panel.of(X).steps(y)
+
+
+def test_the_frames_of_sktime_hold_the_same_series_as_an_array():
+    X = np.random.default_rng(0).normal(size=(3, 2, 5)).astype(np.float32)
+    rows = pd.MultiIndex.from_product([list("abc"), range(5)])
+    frames = {
+        "two indices": pd.DataFrame(X.transpose(0, 2, 1).reshape(15, 2), index=rows),
+        "nested": pd.DataFrame({f"dim_{i}": [pd.Series(one[i]) for one in X] for i in range(2)}),
+        "list": [pd.DataFrame(one.T) for one in X],
+    }
+    for frame in frames.values():
+        found = Panel.of(frame)
+        np.testing.assert_array_equal(found.values, Panel.of(X).values)
+        assert found.sizes.tolist() == [5, 5, 5]
+    y = pd.Series(range(15), index=rows)
+    assert Panel.of(X).steps(y).tolist() == list(range(15))
+    frames["nested"].iat[1, 0] = pd.Series([0.0])
+    with pytest.raises(DataError, match="channels of series 1"):
+        Panel.of(frames["nested"])

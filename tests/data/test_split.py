@@ -4,15 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from automl_nn.data.split import (
-    folds,
-    grouped_folds,
-    grouped_split,
-    random_folds,
-    random_split,
-    stratified_split,
-    time_split,
-)
+from automl_nn.data.folds import grouped_folds, random_folds, stratified_folds
+from automl_nn.data.split import grouped_split, random_split, stratified_split
 from automl_nn.errors import SplitError
 
 SHARES = st.floats(0.05, 0.95)
@@ -115,7 +108,7 @@ def test_classes_may_be_texts():
     assert sorted(y[stratified_split(y, seed=0).val]) == ["a", "b"]
 
 
-@pytest.mark.parametrize("cut", [stratified_split, folds])
+@pytest.mark.parametrize("cut", [stratified_split, stratified_folds])
 def test_a_class_of_one_row_is_refused_with_what_is_missing(cut):
     with pytest.raises(SplitError, match=r"class 7 lies in 1 row\(s\).* need 2: 1 are missing"):
         cut(np.array([0.0] * 9 + [7.0]), seed=0)
@@ -123,10 +116,10 @@ def test_a_class_of_one_row_is_refused_with_what_is_missing(cut):
 
 def test_a_rare_class_means_fewer_folds():
     y = np.array([0] * 50 + [1] * 7)
-    assert len(folds(y, seed=0)) == 5
-    assert len(folds(y, seed=0, min_positives=2)) == 3
+    assert len(stratified_folds(y, seed=0)) == 5
+    assert len(stratified_folds(y, seed=0, min_positives=2)) == 3
     with pytest.raises(SplitError, match="need 8: 1 are missing"):
-        folds(y, seed=0, min_positives=4)
+        stratified_folds(y, seed=0, min_positives=4)
 
 
 @given(labels=CLASSES, n_folds=st.integers(2, 6), seed=SEEDS)
@@ -135,9 +128,9 @@ def test_folds_cover_every_row_once_and_spread_every_class(labels, n_folds, seed
     rarest = min(counts(labels, slice(None)), default=n_folds)
     if rarest < 2:
         with pytest.raises(SplitError):
-            folds(labels, n_folds=n_folds, seed=seed)
+            stratified_folds(labels, n_folds=n_folds, seed=seed)
         return
-    splits = folds(labels, n_folds=n_folds, seed=seed)
+    splits = stratified_folds(labels, n_folds=n_folds, seed=seed)
     assert len(splits) == min(n_folds, rarest, len(labels))
     check_folds(splits, len(labels))
     spread = np.array([counts(labels, split.val) for split in splits])
@@ -190,41 +183,6 @@ def test_grouped_folds_are_fewer_where_groups_lack_positives():
         assert not set(groups[split.train]) & set(groups[split.val])
 
 
-def test_the_latest_rows_are_chosen_by_and_the_gap_belongs_to_nobody():
-    times = np.random.default_rng(0).permutation(100)
-    split = time_split(times, val_share=0.2, gap=10)
-    assert sorted(times[split.val]) == list(range(80, 100))
-    assert sorted(times[split.train]) == list(range(71))
-
-
-def test_rows_of_one_moment_stay_together():
-    split = time_split(np.repeat([1, 2, 3], 4), val_share=0.1)
-    assert (len(split.train), len(split.val)) == (8, 4)
-
-
-def test_dates_take_a_gap_in_days():
-    dates = np.arange("2024-01-01", "2024-01-11", dtype="datetime64[D]")
-    for times, gap in ((dates, np.timedelta64(2, "D")), ([str(date) for date in dates], "2D")):
-        split = time_split(times, val_share=0.3, gap=gap)
-        assert (split.train.tolist(), split.val.tolist()) == ([0, 1, 2, 3, 4, 5], [7, 8, 9])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"times": [1.0, np.nan]}, "Row 1 has no time"),
-        ({"times": [1, 1, 1]}, "No row lies 0 or more before 1"),
-        ({"times": [1, 2, 3], "gap": -1}, "gap = -1"),
-        ({"times": [1, 2, 3], "gap": "1D"}, "does not fit"),
-        ({"times": ["2024-01-01", "2024-01-02"], "gap": 1}, "does not fit"),
-        ({"times": [1, 2, 3, 4, 5], "labels": [1, 0, 1, 0, 0]}, "0 row.s. of class 1"),
-    ],
-)
-def test_times_that_cannot_be_cut_are_refused(arguments, message):
-    with pytest.raises(SplitError, match=message):
-        time_split(**arguments)
-
-
 @pytest.mark.parametrize(
     ("cut", "message"),
     [
@@ -249,7 +207,7 @@ def test_parts_that_cannot_be_made_are_refused(cut, message):
         lambda seed: random_split(100, seed=seed),
         lambda seed: stratified_split(np.arange(100) % 3, seed=seed),
         lambda seed: grouped_split(np.arange(100) // 4, labels=np.arange(100) % 3, seed=seed),
-        lambda seed: folds(np.arange(100) % 3, seed=seed)[0],
+        lambda seed: stratified_folds(np.arange(100) % 3, seed=seed)[0],
     ],
     ids=["random", "stratified", "grouped", "folds"],
 )

@@ -25,6 +25,37 @@ def test_like_with_like_stays_below_the_limit_as_often_as_is_said(n_before, n_af
     assert 0.9 <= np.mean([level == "none" for level in levels]) <= 0.99
 
 
+def test_of_ten_classes_with_a_hundred_rows_none_drifts_by_chance_as_often_as_is_said():
+    drifted = []
+    for seed in range(100):
+        before, after = np.split(np.random.default_rng(seed).normal(size=(460, 10)), [360])
+        found = [drift(Histogram.of("kind", before[:, j]), after[:, j], n_scores=10) for j in range(10)]
+        drifted.append(any(one.is_notable for one in found))
+    assert np.mean(drifted) <= 0.1
+
+
+@pytest.mark.parametrize("n_scores", [1, 10])
+@pytest.mark.parametrize("shift", [0.0, 0.3, 0.6])
+def test_a_drift_is_told_where_its_interval_excludes_0(n_scores, shift):
+    for seed in range(40):
+        found = drift(
+            Histogram.of("ill", _scores(360, seed)), _scores(100, 1000 + seed, shift=shift), n_scores=n_scores
+        )
+        assert (found.level == "none") == (found.interval[0] == 0)
+        assert found.interval[0] <= found.psi <= found.interval[1]
+
+
+def test_an_index_that_is_too_high_for_one_class_may_be_chance_for_the_highest_of_ten():
+    histogram = Histogram("kind", tuple(range(1, 10)), (36,) * 10)
+    scores = np.repeat(np.arange(10) + 0.5, [4, 4, 5, 6, 9, 11, 14, 14, 16, 17])
+    alone, together = drift(histogram, scores), drift(histogram, scores, n_scores=10)
+    assert (alone.level, together.level) == ("moderate", "none")
+    assert alone.psi == together.psi
+    assert together.interval[0] < alone.interval[0]
+    assert alone.interval[1] < together.interval[1]
+    assert "interval (of 10 scores together) 0 to" in together.describe()
+
+
 def test_the_interval_covers_the_index_of_the_populations():
     covered = []
     for seed in range(60):
@@ -90,6 +121,7 @@ def test_a_stored_decision_knows_its_scores(case):
     task, output, y, goal = case()
     decision = Decision.from_json(json.loads(json.dumps(decide(task, output, y, goal=goal).to_json())))
     assert [one.level for one in decision.drift(output[:1000])] == ["none"] * output.shape[1]
+    assert {one.n_scores for one in decision.drift(output[:1000])} == {output.shape[1]}
     further = decision.drift(output[:1000] + np.linspace(1, 0, output.shape[1]))
     assert further[0].is_notable
     assert [one.label for one in further] == list(task.classes if task.family == "classes" else task.targets)

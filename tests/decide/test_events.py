@@ -5,9 +5,10 @@ import pytest
 
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.event_decision import EventCuts, decide_events
+from automl_nn.decide.event_goals import describe_events, event_goal, event_utility
 from automl_nn.decide.event_grid import axes_for, record, tally_triggers
 from automl_nn.decide.event_rules import EVENT_RULES, EventSweep
-from automl_nn.decide.events import choose_events, describe_events, event_goal, event_metrics, event_utility
+from automl_nn.decide.events import choose_events, event_metrics
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.trigger import Trigger
 from automl_nn.decide.utilities import UTILITIES, Constraints

@@ -1,8 +1,12 @@
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from automl_nn.errors import SpaceError
 from automl_nn.model.backbones import SEQUENCES
+from automl_nn.model.backbones.base import plain_parts
+from automl_nn.model.backbones.surroundings import Surroundings
 from automl_nn.model.build import build, model_space
 from automl_nn.model.inputs import Inputs
 from automl_nn.space.draw import defaults
@@ -11,6 +15,7 @@ from automl_nn.space.edit import fix
 LENGTH = 16
 SMALL = {
     "lstm": {"n_layers": 2, "d_block": 6},
+    "surroundings": {"n_blocks": 2, "d_block": 6},
     "tcn": {"n_blocks": 3, "d_block": 6},
     "unet": {"n_levels": 2, "d_block": 6},
 }
@@ -96,15 +101,35 @@ def test_a_step_sees_its_neighbours_on_both_sides(name):
     assert seen[LENGTH // 2 + 1]
 
 
-def test_a_forward_lstm_does_not_look_ahead():
+@pytest.mark.parametrize("name", ["lstm", "surroundings"])
+def test_a_forward_network_does_not_look_ahead(name):
     inputs = steps(LENGTH)
-    net = network("lstm", inputs, direction="forward")
+    net = network(name, inputs, direction="forward")
     net.eval()
     dense = inputs.dense[None].requires_grad_()
     net(dense, inputs.codes[None])[0, 7].sum().backward()
     seen = dense.grad[0].abs().sum(1) > 0
     assert seen[:8].all()
     assert not seen[8:].any()
+
+
+def test_surroundings_tell_the_same_of_a_series_that_is_a_thousand_times_as_large():
+    parts = plain_parts(k=1, d_in=1)
+    net = Surroundings(d_in=1, n_blocks=1, d_block=4, direction="both", length=128, parts=parts)
+    x = torch.randn(1, 128, 1, generator=torch.Generator().manual_seed(0))
+    unusual = [-2, -1]  # of the longest span
+    small, large = (net._told(scale * x)[0, :, unusual] for scale in (1.0, 1000.0))
+    torch.testing.assert_close(small, large, rtol=1e-3, atol=1e-3)
+
+
+def test_surroundings_over_a_span_are_pandas_rolling_statistics():
+    parts = plain_parts(k=1, d_in=1)
+    net = Surroundings(d_in=1, n_blocks=1, d_block=4, direction="forward", length=64, parts=parts)
+    x = 50 + torch.randn(1, 64, 1, generator=torch.Generator().manual_seed(0))
+    away, deviation = net._told(x)[0, :, 4:6].T
+    rolling = pd.Series(x[0, :, 0].double().numpy()).rolling(8)
+    np.testing.assert_allclose(away[7:], (x[0, :, 0].numpy() - rolling.mean())[7:], atol=1e-4)
+    np.testing.assert_allclose(deviation[7:], rolling.std(ddof=0)[7:], rtol=1e-3)
 
 
 def test_the_lstm_is_torchs():

@@ -173,7 +173,6 @@ def test_a_plan_without_a_timeout_follows_from_the_slots_alone():
 
 def test_a_plan_shares_the_trials_among_workers():
     plan = Plan(Budget(n_trials=9, timeout=None, n_workers=2), largest=8)
-    plan.note(1.0)
     assert len(plan.cohort(1)) == 4
 
 

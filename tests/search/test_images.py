@@ -13,11 +13,13 @@ from automl_nn.model.images import ImageRows, PixelScale
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.image_spaces import QUICK_EPOCHS
 from automl_nn.search.images import pose_images
+from automl_nn.search.parting import Parting
 from automl_nn.search.portfolio import first_trials, portfolio_for
-from automl_nn.search.problem import Parting, probed
+from automl_nn.search.probe import probed
 from automl_nn.search.sharing import Shelf, get, put
-from automl_nn.search.spaces import space_for
+from automl_nn.search.spaces import edit_space, space_for
 from automl_nn.space.draw import defaults
+from automl_nn.space.ranges import Choice
 from automl_nn.study import Study
 from automl_nn.train.batches import Batches
 from automl_nn.train.image_batches import ImageBatches
@@ -214,3 +216,33 @@ def test_the_first_trial_is_a_quick_one(pixels, tmp_path):
     study = Study(pd.DataFrame({"y": [0, 0, 1] * 20}), "y", **told).tune(n_trials=1)
     config = study.leaderboard().iloc[0]
     assert (config["train.n_epochs"], config["model.backbone.d_block"]) == (QUICK_EPOCHS, 8)
+
+
+def started(problem, settings):
+    """The first trials of a search with these settings."""
+    space = edit_space(space_for(problem), settings)
+    return first_trials(space, portfolio_for(problem, space))
+
+
+@pytest.mark.parametrize("setting", [2, Choice((2, 4))])
+def test_small_batches_start_without_batch_norm(setting):
+    pixels = np.random.default_rng(0).integers(0, 256, (1200, 6, 5), dtype=np.uint8)
+    problem = posed(pixels, y=[0, 0, 1] * 400)
+    usual = started(problem, {})
+    assert "batch" in {trial["model.normalization.name"] for trial in usual}
+    small = started(problem, {"train.batch_size": setting})
+    assert len(small) > 3
+    assert {trial["model.normalization.name"] for trial in small} == {"group", "layer"}
+
+
+def test_what_somebody_set_is_kept_in_the_first_trials(pixels):
+    held = {
+        "model.backbone.d_block": 11,
+        "model.recipe": "relu-he-batchnorm",
+        "train.batch_size": 2,
+        "train.optimizer.lr": 1e-3,
+        "train.n_epochs": 7,
+    }
+    trials = started(posed(pixels), held)
+    assert len(trials) > 1
+    assert all({path: trial[path] for path in held} == held for trial in trials)

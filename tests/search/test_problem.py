@@ -6,7 +6,9 @@ import pytest
 
 from automl_nn.data.table import Table
 from automl_nn.errors import DataError, SplitError
-from automl_nn.search.problem import N_PROBE, Parting, pose
+from automl_nn.search.parting import Parting
+from automl_nn.search.probe import N_PROBE
+from automl_nn.search.problem import pose
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(

@@ -3,7 +3,7 @@ import pytest
 
 from automl_nn.errors import SpaceError
 from automl_nn.search.portfolio import PORTFOLIO, first_trials
-from automl_nn.search.samplers import SAMPLERS, Cohort, SeededSampler, trial_seed
+from automl_nn.search.samplers import BEST_SEEN, MOST_SEEN, SAMPLERS, Cohort, SeededSampler, thinned, trial_seed
 from automl_nn.search.spaces import default_space, edit_space
 from automl_nn.space.draw import defaults, flatten, suggest
 from automl_nn.task.tasks import Binary, Multiclass, Regression
@@ -112,3 +112,28 @@ def test_what_somebody_set_stays_set_in_the_portfolio(space):
     first = first_trials(edit_space(space, {"model.activation.name": "relu", "train.batch_size": 64}))
     assert {config["model.activation.name"] for config in first} == {"relu"}
     assert {config["train.batch_size"] for config in first} == {64}
+
+
+def test_a_sampler_reads_the_trials_of_a_study_once_for_each_proposal(monkeypatch):
+    study = optuna.create_study(direction="maximize", sampler=SeededSampler("tpe", seed=1))
+    grow(study, 15)
+    asked, read = [], optuna.Study._get_trials
+    monkeypatch.setattr(optuna.Study, "_get_trials", lambda self, *a, **k: asked.append(1) or read(self, *a, **k))
+    for _ in range(3):
+        ask(study)
+    assert len(asked) == 3
+
+
+def test_of_many_trials_the_open_and_the_best_are_shown_and_the_others_thinned():
+    ended = [optuna.trial.create_trial(value=float(i % 997)) for i in range(2000)]
+    running = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING)
+    shown = thinned([*ended, running])
+    assert len(shown) == MOST_SEEN + 1
+    assert shown[-1] is running
+    best = sorted(trial.value for trial in ended)[-BEST_SEEN:]
+    assert sorted(trial.value for trial in shown[:-1])[-BEST_SEEN:] == best
+
+
+def test_few_trials_are_all_shown():
+    trials = [optuna.trial.create_trial(value=0.0) for _ in range(MOST_SEEN)]
+    assert thinned(trials) == trials

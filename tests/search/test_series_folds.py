@@ -14,7 +14,7 @@ from automl_nn.errors import SplitError
 from automl_nn.model.backbones import SEQUENCES, WHOLE
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import Parting
+from automl_nn.search.parting import Parting
 from automl_nn.search.series import pose_steps
 from automl_nn.search.series_spaces import step_space
 from automl_nn.search.spaces import edit_space

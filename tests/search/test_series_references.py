@@ -7,7 +7,7 @@ import torch
 
 from automl_nn.data.series import SeriesColumns
 from automl_nn.model.inputs import Inputs
-from automl_nn.search.problem import Parting
+from automl_nn.search.parting import Parting
 from automl_nn.search.references.fit import fit_references
 from automl_nn.search.references.reference import Reference
 from automl_nn.search.references.series_sample import sample_of_series
@@ -108,3 +108,36 @@ def test_boosting_may_predict_beside_networks_of_steps(tmp_path):
     decision = study.decide(maximize="f1", with_references=True)
     predictor = study.predictor(decision, with_references=True)
     assert np.mean(predictor.predict(frame) == frame["y"]) > 0.95
+
+
+def seasonal_series(n_series=6, n_steps=200, *, period=12):
+    """Series that repeat themselves, but for a level that walks and noise."""
+    rng = np.random.default_rng(0)
+    x = 500 + 100 * np.sin(2 * np.pi * (np.arange(n_steps) / period + rng.uniform(size=(n_series, 1))))
+    x += rng.normal(size=x.shape) + rng.normal(size=x.shape).cumsum(axis=1)
+    s = np.repeat(np.arange(n_series), n_steps)
+    return pd.DataFrame({"s": s, "load": np.resize([0.0, 1.0], len(s)), "x": x.ravel()})
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 12, 30])
+def test_the_season_before_is_found_and_told_in_the_unit_of_the_target(horizon):
+    frame = seasonal_series()
+    problem = pose_steps(frame, ["x"], SeriesColumns("s", horizon=horizon), parting=Parting(folds=1))
+    row = next(iter(fit_references(problem, timeout=None, seed=0)))
+    assert (row.name, row.state, row.message) == ("seasonal", "complete", "the value of the last season of 12 steps")
+    before = frame.groupby("s")["x"].shift(-(-horizon // 12) * 12 - horizon).fillna(frame["x"])
+    found = problem.task.prediction(row.output)[:, 0]
+    np.testing.assert_allclose(found, before.to_numpy()[problem.split.val], rtol=1e-4)
+    stored = Reference.from_bytes(row.payload)
+    again = stored.output(problem.table, starts=problem.steps.starts)[problem.split.val]
+    np.testing.assert_allclose(again, row.output, atol=1e-5)
+
+
+def test_without_a_season_the_present_value_is_told():
+    frame = seasonal_series().assign(x=lambda frame: frame["x"] * 0 + np.random.default_rng(0).normal(size=len(frame)))
+    problem = pose_steps(frame, ["x"], SeriesColumns("s", horizon=3), parting=Parting(folds=1))
+    row = next(iter(fit_references(problem, timeout=None, seed=0)))
+    assert row.message == "the present value: no season"
+    np.testing.assert_allclose(
+        problem.task.prediction(row.output)[:, 0], frame["x"].to_numpy()[problem.split.val], atol=1e-4
+    )

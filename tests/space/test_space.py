@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automl_nn.errors import SpaceError
-from automl_nn.space.draw import default_params, defaults, describe, flatten, suggest
+from automl_nn.space.draw import defaults, describe, flatten, starts, suggest
 from automl_nn.space.edit import fix, narrow
 from automl_nn.space.options import Bundles, Option, Options
 from automl_nn.space.ranges import Choice, Held, Integer, Real
@@ -71,12 +71,14 @@ def test_the_defaults_need_no_trial():
     }
 
 
-def test_the_default_parameters_replay_the_defaults():
-    assert draw(SPACE, default_params(SPACE)) == defaults(SPACE)
+def test_the_starts_of_all_knobs_replay_the_defaults():
+    assert draw(SPACE, starts(SPACE)) == defaults(SPACE)
 
 
 def test_what_is_not_searched_is_not_a_parameter():
-    assert "train.n_epochs" not in default_params(SPACE)
+    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
+    assert suggest(trial, SPACE)["train"]["n_epochs"] == 20
+    assert "train.n_epochs" not in trial.params
 
 
 def test_knobs_of_one_name_with_other_ranges_are_drawn_apart():
@@ -91,7 +93,7 @@ def test_knobs_of_one_name_with_other_ranges_are_drawn_apart():
     config = draw(space, {"optimizer.name": "sgd", "optimizer.sgd.lr": 0.5, "optimizer.decay": 0.2})
     assert config == {"optimizer": {"name": "sgd", "lr": 0.5, "decay": 0.2}}
     assert defaults(space)["optimizer"] == {"name": "adam", "lr": 1e-3, "decay": 0}
-    assert draw(space, default_params(space)) == defaults(space)
+    assert draw(space, starts(space)) == defaults(space)
 
 
 def test_optuna_draws_every_alternative():

@@ -96,3 +96,40 @@ def test_labels_are_renewed_behind_the_true_ones_once_training_is_on_its_way(pro
     rows.renew(network, loss, progress=0.75)
     torch.testing.assert_close(rows.targets.y[: len(encoded.fold.train)], before[: len(encoded.fold.train)])
     assert bool((rows.targets.weight[len(encoded.fold.train) :] == 0.5).all())
+
+
+def gapped(*, weight=None):
+    """Images with two labels, a third of which are missing."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, (90, 2)).astype(float)
+    pixels = rng.integers(0, 80, (90, 6, 6)) + (80 * y[:, :1] + 40 * y[:, 1:])[:, None]
+    hidden = np.where(rng.random(y.shape) < 1 / 3, np.nan, y)
+    frame = pd.DataFrame(hidden, columns=["a", "b"])
+    return pose_images(frame, ["a", "b"], Images.of(pixels.astype(np.uint8)), kind="multilabel", weight=weight)
+
+
+def test_gaps_between_labels_are_filled_and_known_labels_stay():
+    problem = gapped()
+    settings = {"train.pseudo.threshold": 0.5, "train.pseudo.weight": 0.5, "train.pseudo.start": 0.1}
+    attempt, _ = curve(problem, **settings)
+    rows = attempt._training._pseudo
+    known = rows.rows.y.isfinite()
+    assert not known.all()
+    torch.testing.assert_close(rows.targets.y[known], rows.rows.y[known])
+    assert bool((rows.targets.weight[known] == 1).all())
+    assert bool((rows.targets.weight[~known] == 0.5).all())
+
+
+def test_gaps_of_a_row_that_weighs_nothing_stay_open():
+    problem = gapped(weight=np.where(np.arange(90) % 2, 1.0, 0.0))
+    attempt, _ = curve(problem, **{"train.pseudo.threshold": 0.5})
+    rows = attempt._training._pseudo
+    assert bool((rows.targets.weight[rows.rows.weight == 0] == 0).all())
+    assert bool((rows.targets.weight[rows.rows.weight == 1] > 0).all())
+
+
+def test_missing_labels_may_take_part_where_there_are_enough_of_them(problem):
+    assert defaults(space_for(gapped()))["train"]["pseudo"]["name"] == "confident"
+    assert defaults(space_for(problem))["train"]["pseudo"]["name"] == "none"
+    whole = replace(problem, y=np.nan_to_num(problem.y))
+    assert "pseudo" not in space_for(whole)["train"]

@@ -3,7 +3,7 @@ import torch
 
 from automl_nn.model.inputs import Inputs
 from automl_nn.train.batches import Rows
-from automl_nn.train.sampling import SAMPLINGS, EventCentred, Natural
+from automl_nn.train.sampling import SAMPLINGS, Candidates, EventCentred, Natural
 from automl_nn.train.window_batches import WindowBatches, events
 
 STARTS = torch.tensor([0, 300, 301, 640])
@@ -45,8 +45,8 @@ def test_an_epoch_costs_the_windows_that_it_draws():
 def test_event_centred_batches_expect_the_natural_loss(share):
     has_event = torch.arange(1000) < 30
     value = torch.randn(1000, generator=torch.Generator().manual_seed(0))
-    generator = torch.Generator().manual_seed(1)
-    drawn = EventCentred(share=share).draw(has_event, n_steps=1000, batch=8, generator=generator)
+    sampling, generator = EventCentred(share=share, hard=0.0), torch.Generator().manual_seed(1)
+    drawn = sampling.draw(Candidates(has_event), n_steps=1000, batch=8, generator=generator)
     assert (has_event[drawn.windows].sum(1) == 8 * share).all()
     by_kind = [(drawn.weight * (has_event[drawn.windows] == kind)).mean() for kind in (True, False)]
     assert by_kind == pytest.approx([0.03, 0.97])
@@ -57,16 +57,45 @@ def test_event_centred_batches_expect_the_natural_loss(share):
 
 
 def test_more_natural_events_than_asked_for_are_left_as_they_are():
-    has_event = torch.arange(10) < 6
-    drawn = EventCentred(share=0.5).draw(has_event, n_steps=5, batch=2, generator=torch.Generator())
+    windows = Candidates(torch.arange(10) < 6)
+    drawn = EventCentred(share=0.5, hard=0.0).draw(windows, n_steps=5, batch=2, generator=torch.Generator())
     assert drawn.windows.flatten().sort().values.tolist() == list(range(10))
     assert (drawn.weight == 1).all()
+
+
+@pytest.mark.parametrize(("share", "hard"), [(0.25, 0.25), (0.5, 0.25), (0.25, 0.5)])
+def test_batches_with_hard_windows_expect_the_natural_loss(share, hard):
+    generator = torch.Generator().manual_seed(0)
+    windows = Candidates(torch.arange(500) < 20, torch.randn(500, generator=generator))
+    windows.hardness[100:200] = -torch.inf  # never read
+    hardest = windows.hardest()
+    kinds = torch.stack([windows.has_event, hardest, ~(windows.has_event | hardest)])
+    assert kinds.sum(1).tolist() == [20, 38, 442]
+    drawn = EventCentred(share=share, hard=hard).draw(windows, n_steps=400, batch=8, generator=generator)
+    in_batch = [8 * share, 8 * hard, 8 * (1 - share - hard)]
+    assert kinds[:, drawn.windows].sum(2).T.unique(dim=0).tolist() == [in_batch]
+    counted = torch.zeros(500).index_add_(0, drawn.windows.flatten(), drawn.weight.flatten())
+    by_kind = [(counted * kind).sum().item() / 3200 for kind in kinds]
+    assert by_kind == pytest.approx([20 / 500, 38 / 500, 442 / 500])  # each kind counts as often as there are windows
+    for kind in kinds:  # and within a kind every window alike, but for the last round of a shuffle
+        assert counted[kind].max() - counted[kind].min() <= 1.001 * drawn.weight.max()
+
+
+def test_windows_are_hard_whose_negatives_scored_high_when_they_were_last_read():
+    y = torch.zeros(N_STEPS, 1)
+    y[500] = 1
+    made = batches(rows(y), EventCentred(share=0.25, hard=0.5), n_windows=64)
+    for step, batch in enumerate(made.epoch()):  # scores are high at step 800, and at the positive, which is no mistake
+        made.learn(step, batch, -(batch.dense - 800).abs().masked_fill(batch.dense == 500, 0.0))
+    for batch in made.epoch():
+        near = (batch.dense[0].view(4, 16) - 800).abs().amin(1)
+        assert (near < 100).sum() >= 2
 
 
 def test_negatives_are_drawn_anew_each_epoch():
     y = torch.zeros(N_STEPS, 1)
     y[500] = 1
-    made = batches(rows(y), EventCentred(share=0.5), n_windows=8)
+    made = batches(rows(y), EventCentred(share=0.5, hard=0.0), n_windows=8)
     first, second = (torch.cat([batch.dense[0, :, 0] for batch in made.epoch()]) for _ in range(2))
     assert not torch.equal(first, second)
     assert all(500 in batch.dense[0, :, 0] for batch in made.epoch())

@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score
 
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.search.store import Store
 from automl_nn.web.app import make_app
 from automl_nn.web.server import Server

@@ -3,7 +3,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from automl_nn.data.findings import Finding
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.web.pages.data import data_page, parting_words
 
 from .conftest import HOSTILE

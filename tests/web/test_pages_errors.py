@@ -3,7 +3,7 @@ import pytest
 from scipy.special import expit
 
 from automl_nn.errors import StorageError
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.web.pages.errors import errors_page
 
 from .conftest import HOSTILE

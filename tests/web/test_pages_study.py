@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.search import looks
 from automl_nn.web.files import render
 from automl_nn.web.pages import study as study_pages

@@ -12,7 +12,7 @@ from markupsafe import escape
 
 from automl_nn.cli import main
 from automl_nn.errors import InputError
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.review.words import duration, number
 from automl_nn.search.store import Store
 from automl_nn.web import pdf

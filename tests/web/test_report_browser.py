@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from automl_nn.cli import main
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.search.store import Store
 from automl_nn.web.pdf import find_browser, pdf_of
 from automl_nn.web.report import report, report_html

@@ -13,6 +13,7 @@ from automl_nn.model.backbones import (
     pretrained,
     realmlp,
     resnet,
+    surroundings,
     tabm,
     tcn,
     unet,
@@ -34,7 +35,10 @@ BACKBONES: Options[Backbone] = Options(
 ).search("tabm_mini", "realmlp", "mlp", "resnet")
 """Hidden layers: made from their knobs, the input's width `d_in` and the `parts` between dense layers."""
 
-SEQUENCES: Options[Backbone] = Options("backbone", {"unet": unet.OPTION, "tcn": tcn.OPTION, "lstm": lstm.OPTION})
+SEQUENCES: Options[Backbone] = Options(
+    "backbone",
+    {"unet": unet.OPTION, "tcn": tcn.OPTION, "lstm": lstm.OPTION, "surroundings": surroundings.OPTION},
+)
 """Hidden layers that read the steps of a window together; made as those of `BACKBONES`."""
 
 WHOLE: Options[Backbone] = Options(

@@ -30,11 +30,12 @@ class Backbone(nn.Module, ABC):
         d_out: Width of what it hands to the head.
         length: Rows that it reads together, as steps of one window that follow each other; 1 if rows stand alone.
         n_members: Predictors inside each network.
+        looks_back: Whether each step of a window is read by what comes before it alone.
     """
 
-    def __init__(self, *, d_out: int, length: int = 1, n_members: int = 1) -> None:
+    def __init__(self, *, d_out: int, length: int = 1, n_members: int = 1, looks_back: bool = False) -> None:
         super().__init__()
-        self.d_out, self.length, self.n_members = d_out, length, n_members
+        self.d_out, self.length, self.n_members, self.looks_back = d_out, length, n_members, looks_back
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "#k batch d_in"]) -> Float[Tensor, "#k rows d_out"]:

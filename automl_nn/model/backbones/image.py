@@ -6,6 +6,7 @@ on processors and on GPUs with tensor cores.
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -108,7 +109,8 @@ def as_map(
     images = x.flatten(0, 1)
     if tuple(images.shape[2:]) != (shape.height, shape.width):
         images = F.adaptive_avg_pool2d(images, (shape.height, shape.width))
-    return images.permute(0, 2, 3, 1).contiguous().view(*x.shape[:2], shape.height, shape.width, -1)
+    rows = images.permute(0, 2, 3, 1).flatten()  # flat in between, or one channel would have the strides of planes
+    return rows.view(*x.shape[:2], shape.height, shape.width, shape.channels)
 
 
 def views_of(x: Float[Tensor, "k batch c height width"], views: str) -> Float[Tensor, "n k batch c height width"]:
@@ -158,6 +160,21 @@ def pooled(x: Float[Tensor, "k batch height width d"]) -> Float[Tensor, "k batch
         [[[2.0, 3.0]]]
     """
     return torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=-1)
+
+
+def apart(x: Float[Tensor, "k *shape"]) -> tuple[Tensor, ...]:
+    """What each network has of a tensor; gradients come back in one piece, and without a copy where there is one.
+
+    Example:
+        >>> [own.shape for own in apart(torch.zeros(2, 3, 4))]
+        [torch.Size([3, 4]), torch.Size([3, 4])]
+    """
+    return (x.squeeze(0),) if len(x) == 1 else x.unbind()
+
+
+def together(own: Sequence[Tensor]) -> Float[Tensor, "k *shape"]:
+    """The way back from `apart`."""
+    return own[0].unsqueeze(0) if len(own) == 1 else torch.stack(list(own))
 
 
 def planes(x: Float[Tensor, "k batch height width d"]) -> Float[Tensor, "images d height width"]:
@@ -216,8 +233,9 @@ class Convolution2d(nn.Module):
     def forward(self, x: Float[Tensor, "#k batch height width d_in"]) -> Float[Tensor, "k batch h w d_out"]:
         dtype = torch.bfloat16 if self.rounds and self.training else self.weight.dtype
         weight, bias = self.weight.to(dtype), self.bias.to(dtype)
-        own = [self._one(x[i if len(x) > 1 else 0].to(dtype), weight[i], bias[i]) for i in range(len(weight))]
-        return torch.stack(own) if len(own) > 1 else own[0].unsqueeze(0)
+        k, maps = len(weight), apart(x.to(dtype))
+        own = zip(maps if len(maps) == k else maps * k, apart(weight), apart(bias), strict=True)
+        return together([self._one(*parts) for parts in own])
 
     def product(self, x: Float[Tensor, "batch height width d_in"], i: int) -> Float[Tensor, "pixels d_out"]:
         """What the weights of network `i` make of its input, without a bias, pixel by pixel."""

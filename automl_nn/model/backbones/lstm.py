@@ -44,7 +44,7 @@ class LSTM(Backbone):
 
     def __init__(self, *, d_in: int, n_layers: int, d_block: int, direction: str, length: int, parts: Parts) -> None:
         n_directions = 2 if direction == "both" else 1
-        super().__init__(d_out=n_directions * d_block, length=length)
+        super().__init__(d_out=n_directions * d_block, length=length, looks_back=n_directions == 1)
         widths = [d_in] + [self.d_out] * (n_layers - 1)
         self.layers = nn.ModuleList(_Layer(parts.k, width, d_block, n_directions) for width in widths)
         self.dropout = parts.dropout

@@ -5,6 +5,7 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from automl_nn.model.active import active
 from automl_nn.model.backbones.base import DEPTH_AND_WIDTH, Backbone, Parts
 from automl_nn.model.stack import Linear
 from automl_nn.space.options import Option
@@ -42,7 +43,7 @@ class MLP(Backbone):
 
     def forward(self, x: Float[Tensor, "#k batch d_in"]) -> Float[Tensor, "#k batch d_out"]:
         for dense, norm in zip(self.dense, self.norms, strict=True):
-            x = self.dropout(self.activation(norm(dense(x))))
+            x = active(norm(dense(x)), self.activation, self.dropout)
         return x
 
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from automl_nn.model.active import active, mixed
 from automl_nn.model.backbones.base import DEPTH_AND_WIDTH, Backbone, Parts
 from automl_nn.model.stack import dense
 from automl_nn.space.options import Option
@@ -55,12 +56,13 @@ class RealMLP(Backbone):
         self.dense = nn.ModuleList(NTKLinear(parts.k, before, d_block) for before in widths[:-1])
         self.norms = nn.ModuleList(parts.normalization(d_block) for _ in range(n_blocks))
         self.activations = nn.ModuleList(Parametric(parts.k, d_block, parts.activation) for _ in range(n_blocks))
-        self.dropout = parts.dropout
+        self.activation, self.dropout = parts.activation, parts.dropout
 
     def forward(self, x: Float[Tensor, "#k batch d_in"]) -> Float[Tensor, "#k batch d_out"]:
         x = x * self.scale.unsqueeze(1)
-        for layer, norm, activation in zip(self.dense, self.norms, self.activations, strict=True):
-            x = self.dropout(activation(norm(layer(x))))
+        for layer, norm, own in zip(self.dense, self.norms, self.activations, strict=True):
+            assert isinstance(own, Parametric)
+            x = active(norm(layer(x)), self.activation, self.dropout, mix=own.mix)
         return x
 
 
@@ -128,7 +130,7 @@ class Parametric(nn.Module):
         self.mix = nn.Parameter(torch.ones(k, d))
 
     def forward(self, x: Float[Tensor, "k batch d"]) -> Float[Tensor, "k batch d"]:
-        return torch.lerp(x, self.activation(x), self.mix.unsqueeze(1))
+        return mixed(x, self.activation(x), self.mix)
 
 
 OPTION: Option[Backbone] = Option(RealMLP, DEPTH_AND_WIDTH, source="arXiv:2407.04491")

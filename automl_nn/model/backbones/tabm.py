@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from automl_nn.model.active import active
 from automl_nn.model.backbones.base import DEPTH_AND_WIDTH, Backbone, Drawn, Parts
 from automl_nn.model.stack import Linear
 from automl_nn.space.options import Option, Space
@@ -58,7 +59,7 @@ class TabM(Backbone):
         for block, (dense, norm) in enumerate(zip(self.dense, self.norms, strict=True)):
             x = self._own(self.entering, block - 1, x)
             x = self._own(self.leaving, block, dense(x))
-            x = self.dropout(self.activation(norm(x)))
+            x = active(norm(x), self.activation, self.dropout)
         return x
 
     def _own(self, members: nn.ModuleList, place: int, x: Float[Tensor, "k rows d"]) -> Float[Tensor, "k rows d"]:

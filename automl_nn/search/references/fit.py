@@ -20,6 +20,7 @@ from automl_nn.search.problem import Problem
 from automl_nn.search.references.boosting import N_ROUNDS
 from automl_nn.search.references.parts import Sample
 from automl_nn.search.references.reference import FITS, Model, Reference
+from automl_nn.search.references.seasonal import SEASONAL, fit_seasonal
 from automl_nn.search.references.series_sample import sample_of_series
 from automl_nn.search.references.shrunk import MOST_NUMBERS, Shrunk
 from automl_nn.search.references.views import View
@@ -65,7 +66,7 @@ def fit_references(problem: Problem, *, timeout: float | None, seed: int) -> Ite
     for left, name in zip(range(len(names), 0, -1), names, strict=True):
         share = max(end - time.monotonic(), 0.0) / left
         try:
-            yield _fitted(name, rows, seconds=share)
+            yield fit_seasonal(problem) if name == SEASONAL else _fitted(name, rows, seconds=share)
         except BudgetError as error:
             yield ReferenceRow(name, "skipped", message=str(error))
         except (ValueError, ArithmeticError, MemoryError) as error:
@@ -80,6 +81,8 @@ def references_of(problem: Problem) -> tuple[str, ...]:
     """
     if problem.maps is not None:
         return ("mean map", "zero") if problem.task.family == "values" else ("mean map",)
+    if problem.steps is not None and problem.steps.columns.horizon and problem.task.family == "values":
+        return (SEASONAL, "linear", "boosting")
     return ("pixels",) if problem.task.family == "embedding" else ("linear", "boosting")
 
 

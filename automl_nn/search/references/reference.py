@@ -30,6 +30,7 @@ MODELS: Mapping[str, type[Linear] | type[Boosting] | type[SameMap] | type[AsThey
     "mean map": SameMap,
     "zero": SameMap,
     "pixels": AsTheyAre,
+    "seasonal": Linear,
 }
 FITS: Mapping[str, Callable[..., Model]] = {
     "linear": fit_linear,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from automl_nn.errors import StorageError
-from automl_nn.results import Results
+from automl_nn.results.results import Results
 from automl_nn.review.words import duration
 from automl_nn.task.base import Task
 from automl_nn.web.charts import Chart, Series
@@ -112,7 +112,9 @@ def data_page(results: Results) -> DataPage:
         n_train=rows.get("train"),
         n_val=rows.get("val", None if y is None else len(y)),
         parting=parting_words(
-            spec.get("split", {}), are_steps="series" in spec, by_class=results.task.family != "values"
+            spec.get("split", {}),
+            are_steps="series" in spec,
+            by_class=results.task.family != "values" and "maps" not in spec,
         ),
         series=_series_words(spec, known),
         is_weighted=spec["data"].get("weight") is not None,

@@ -14,7 +14,7 @@ from automl_nn.decide.goal import Goal
 from automl_nn.decide.label_decision import Cuts
 from automl_nn.decide.stored_events import weigh_events
 from automl_nn.errors import DecisionError, NoTrialError, StorageError
-from automl_nn.results import Results
+from automl_nn.results.results import Results
 from automl_nn.review.curves import Scored, class_confusions, label_table
 from automl_nn.review.decisions import decision_report
 from automl_nn.search.defaults import STORAGE

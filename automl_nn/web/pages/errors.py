@@ -10,11 +10,12 @@ import pandas as pd
 from automl_nn.decide.stored import GROUPS
 from automl_nn.decide.stored_events import offsets_of_groups
 from automl_nn.errors import NoTrialError, StorageError
-from automl_nn.results import Results
+from automl_nn.results.results import Results
 from automl_nn.review.contact import Sheet
 from automl_nn.review.event_mistakes import steps_around, strongest_alarms, weakest_events
 from automl_nn.review.mistakes import also_wrong, by_class, error_histogram, worst_rows
 from automl_nn.search import looks
+from automl_nn.search.step_names import StepNames
 from automl_nn.web.charts import Chart, Series
 
 N_OTHERS = 5
@@ -158,9 +159,11 @@ def _lists(
 ) -> tuple[ErrorList, ...]:
     columns = results.store.spec(results.store.study_id(results.name)).get("series")
     if columns and columns.get("per_step") and results.task.kind == "binary" and groups is not None:
-        return _event_lists(results.task.prediction(output.astype(np.float64))[:, -1], y[:, 0], groups)
+        scores = results.task.prediction(output.astype(np.float64))[:, -1]
+        return _event_lists(scores, y[:, 0], groups, results.step_names)
     whole = columns is not None and not columns.get("per_step") and groups is not None
-    ids = groups if whole else row_ids
+    names = results.step_names
+    ids = row_ids if not whole else groups if names is None else names.called(groups)
     wrong = also_wrong(results.task, others, y) if others else None
     return tuple(
         ErrorList(_TITLES[name], _NOTES[name], _named(frame, whole, wrong, len(others)))
@@ -184,9 +187,10 @@ def _named(frame: pd.DataFrame, whole: bool, wrong: Any, n_others: int) -> pd.Da
     return shown if wrong is None else shown.assign(**{f"wrong in {n_others} other trials": wrong[frame["at"]]})
 
 
-def _event_lists(scores: Any, y: Any, groups: Any) -> tuple[ErrorList, ...]:
+def _event_lists(scores: Any, y: Any, groups: Any, called: StepNames | None) -> tuple[ErrorList, ...]:
     offsets = offsets_of_groups(groups)
-    names = groups[offsets[:-1]]
+    numbers = groups[offsets[:-1]]
+    names = numbers if called is None else called.called(numbers)
     weak = weakest_events(y, scores, offsets=offsets)
     strong = strongest_alarms(y, scores, offsets=offsets)
     found = (

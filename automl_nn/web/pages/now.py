@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import final
 
-from automl_nn.results import Results
+from automl_nn.results.results import Results
 from automl_nn.review.live import Look
 from automl_nn.search.limits import limits_of
 from automl_nn.search.overview import Running, overviews

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_nn.results import Results
+from automl_nn.results.results import Results
 from automl_nn.review.history import (
     ENDED,
     Cost,

@@ -1,7 +1,7 @@
 """The page of one trial: its curves, its gradients, its spikes, its configuration, and how to go on from it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, final
@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from automl_nn.errors import StorageError
-from automl_nn.results import Results
+from automl_nn.results.results import Results
 from automl_nn.review.factors import knob_words
 from automl_nn.search import looks
+from automl_nn.search.step_names import StepNames
 from automl_nn.space.draw import flatten
 from automl_nn.space.ranges import Value
 from automl_nn.web.charts import Chart, Mark, Series
@@ -59,7 +60,8 @@ class SpikeLine:
         step: The step in the epoch, from 0.
         kind: What was wild.
         value: How far; None if it was not finite.
-        rows: The first of the rows of its batch, those that were in most spikes before.
+        rows: The first of the rows of its batch, those that were in most spikes before; of series, where its windows
+            begin.
         n_rows: All rows of its batch.
     """
 
@@ -67,7 +69,7 @@ class SpikeLine:
     step: int
     kind: str
     value: float | None
-    rows: tuple[int, ...]
+    rows: tuple[int | str, ...]
     n_rows: int
 
 
@@ -139,7 +141,7 @@ class TrialPage:
     gap: float | None
     n_spikes: int
     spikes: tuple[SpikeLine, ...]
-    often: tuple[tuple[int, int], ...]
+    often: tuple[tuple[int | str, int], ...]
     unit: str
     knobs: tuple[KnobLine, ...]
     commands: tuple[Command, ...]
@@ -183,8 +185,8 @@ def trial_page(results: Results, number: int) -> TrialPage:
         n_skipped=int(epochs["skipped"].fillna(0).sum()),
         gap=_gap(epochs, run["best_epoch"]),
         n_spikes=len(spikes),
-        spikes=tuple(_spike(row, often) for row in spikes.head(MOST_SPIKES).itertuples()),
-        often=tuple((row, n) for row, n in often.most_common(MOST_ROWS) if n > 1),
+        spikes=tuple(_spike(row, often, results.step_names) for row in spikes.head(MOST_SPIKES).itertuples()),
+        often=tuple((_called([row], results.step_names)[0], n) for row, n in often.most_common(MOST_ROWS) if n > 1),
         unit="steps at which windows begin" if "series" in spec else "rows",
         knobs=knob_lines(config, start),
         commands=(again(words, **asked), around(words, **asked)) if config else (),
@@ -208,10 +210,15 @@ def _gap(epochs: pd.DataFrame, best_epoch: int | None) -> float | None:
     return float(own["train_score"].iloc[0] - own["score"].iloc[0])
 
 
-def _spike(row: Any, often: Mapping[int, int]) -> SpikeLine:
+def _called(rows: Sequence[int], names: StepNames | None) -> tuple[int | str, ...]:
+    """Rows as they are shown: of series, by their names."""
+    return tuple(rows if names is None else names.places(rows))
+
+
+def _spike(row: Any, often: Mapping[int, int], names: StepNames | None) -> SpikeLine:
     rows = sorted(map(int, row.row_ids), key=lambda at: (-often[at], at))
     value = None if pd.isna(row.value) else float(row.value)
-    return SpikeLine(int(row.epoch), int(row.step), row.kind, value, tuple(rows[:MOST_ROWS]), len(rows))
+    return SpikeLine(int(row.epoch), int(row.step), row.kind, value, _called(rows[:MOST_ROWS], names), len(rows))
 
 
 def knob_lines(config: Mapping[str, Value], start: Mapping[str, Value]) -> tuple[KnobLine, ...]:

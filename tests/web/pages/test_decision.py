@@ -5,7 +5,7 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.label_decision import Cuts
 from automl_nn.errors import DecisionError
-from automl_nn.results import StoredResults
+from automl_nn.results.stored import StoredResults
 from automl_nn.web.pages.asked import Asked, aims
 from automl_nn.web.pages.decision import decision_page, weigh
 

@@ -1,12 +1,6 @@
-"""A deployable model: encoders, networks, calibration and decision in one file that holds no code.
+"""A deployable model: encoders, networks, calibration and decision."""
 
-The file is a zip of JSON and safetensors. Nothing in it is ever executed, and every part is checked against its SHA-256
-when it is read.
-"""
-
-import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -30,7 +24,9 @@ from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend
 from automl_nn.decide.event_decision import EventCuts
 from automl_nn.errors import DataError, ModelFileError
-from automl_nn.search.problem import N_PROBE
+from automl_nn.predict.archive import MANIFEST, read_archive, write_archive
+from automl_nn.predict.words import in_words
+from automl_nn.search.probe import N_PROBE
 from automl_nn.search.references.reference import Reference
 from automl_nn.task.base import Task
 from automl_nn.task.tasks import task_from_json
@@ -42,8 +38,6 @@ FORMAT = 1
 
 PARITY = 1e-3
 """Largest difference between an output and the same one in training, relative to the largest output."""
-
-MANIFEST, CHECKSUMS = "manifest.json", "checksums.json"
 
 
 @final
@@ -121,9 +115,9 @@ class Predictor:
         if self.series is None:
             return self._blended(table_of(frame, self.schema, n_rows=len(frame)), None, images)
         steps = Steps.of(frame, self.series)
-        ordered = Table.from_schema(steps.sorted(frame), self.schema)
         output = np.empty((len(frame), self.task.d_out))
-        output[steps.order] = self._blended(ordered, steps.starts, None)
+        for rows, starts in steps.pieces():
+            output[rows] = self._blended(Table.from_schema(frame.iloc[rows], self.schema), starts, None)
         return output if self.series.per_step else output[steps.order[steps.lasts]]
 
     def _blended(self, table: Table, starts: NDArray[np.int64] | None, images: Images | None) -> NDArray[np.float64]:
@@ -144,7 +138,8 @@ class Predictor:
             by the positive class. Of maps, the same for each pixel, `(n, height, width)` or `(n, height, width, d)`.
         """
         frame, found = self.read(data, images)
-        named = self._named(self._actions(self.output_of(frame, found), frame))
+        actions = self._actions(self.output_of(frame, found), frame)
+        named = in_words(actions, task=self.task, decision=self.decision)
         return named if self.maps is None else self.maps.shaped(named)
 
     def predict_proba(self, data: Any, *, images: Any = None) -> NDArray[np.float64]:
@@ -178,14 +173,17 @@ class Predictor:
         frame, found = self.read(data, images)
         return self.frame_of(frame, self.output_of(frame, found))
 
-    def frame_of(self, data: pd.DataFrame, output: NDArray[np.float64]) -> pd.DataFrame:
+    def frame_of(
+        self, data: pd.DataFrame, output: NDArray[np.float64], *, alarms: NDArray[np.int64] | None = None
+    ) -> pd.DataFrame:
         """What `predict_frame` gives for rows whose output is known.
 
         Args:
             data: The rows.
             output: What `output` returned for them.
+            alarms: Number of the alarm of each step, where they were found as the steps came.
         """
-        predictions = self._predictions(output, data)
+        predictions = self._predictions(output, self._actions(output, data) if alarms is None else alarms)
         if self.images is not None:
             names = [name for name in (self.images.column or PATH,) if name in data.columns]
             return data[names].join(predictions)
@@ -195,9 +193,8 @@ class Predictor:
             return data[self.series.names].join(predictions)
         return pd.DataFrame({self.series.series: data[self.series.series].unique()}).join(predictions)
 
-    def _predictions(self, output: NDArray[np.float64], data: pd.DataFrame) -> pd.DataFrame:
-        actions = self._actions(output, data)
-        values = self._named(actions)
+    def _predictions(self, output: NDArray[np.float64], actions: NDArray[Any]) -> pd.DataFrame:
+        values = in_words(actions, task=self.task, decision=self.decision)
         several = values.ndim == 2
         targets = self.task.targets if values.shape[1:] in ((), (len(self.task.targets),)) else range(values.shape[1])
         names = [f"prediction_{name}" for name in targets] if several else ["prediction"]
@@ -246,21 +243,6 @@ class Predictor:
         numbers[steps.order] = self.decision.find(output[steps.order], offsets=steps.offsets).numbers()
         return numbers
 
-    def _named(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """Actions in the words of the task."""
-        if isinstance(self.decision, EventCuts):
-            actions = np.minimum(actions, 1)
-        if self.task.kind == "regression":
-            values = self.task.prediction(actions)
-            return values[:, 0] if values.shape[1] == 1 else values
-        if self.task.kind == "embedding":
-            return self.task.prediction(actions)
-        if self.task.kind == "multilabel":
-            return actions.reshape(len(actions), -1)
-        if self.decision.may_reject:
-            return np.asarray(np.array([*self.task.classes, None], dtype=object)[actions])  # the last one, -1, is None
-        return np.asarray(np.array(self.task.classes, dtype=_dtype_of(self.task.classes))[actions])
-
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a file.
 
@@ -270,19 +252,8 @@ class Predictor:
         Raises:
             ModelFileError: The file cannot be written, or it is there and no model.
         """
-        check_model_file(Path(path))
-        files = {_file_of(network, i): network.to_bytes() for i, network in enumerate(self.networks)}
-        files[MANIFEST] = json.dumps(self._manifest(), indent=1).encode()
-        files[CHECKSUMS] = json.dumps({name: _checksum(content) for name, content in files.items()}).encode()
-        partial = Path(f"{path}.partial")
-        try:
-            with zipfile.ZipFile(partial, "w") as archive:
-                for name, content in files.items():
-                    archive.writestr(name, content)
-            partial.replace(path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise ModelFileError(f"The model cannot be written to {str(path)!r}: {error.strerror}.") from error
+        parts = {_name_of(network, i): network.to_bytes() for i, network in enumerate(self.networks)}
+        write_archive(path, {**parts, MANIFEST: json.dumps(self._manifest(), indent=1).encode()})
 
     def _manifest(self) -> dict[str, Any]:
         return {
@@ -304,15 +275,15 @@ class Predictor:
         Raises:
             ModelFileError: The file is missing, truncated, changed, from a newer version, or no model at all.
         """
-        files = _read(Path(path))
+        parts = read_archive(path)
         try:
-            manifest = json.loads(files[MANIFEST])
+            manifest = json.loads(parts[MANIFEST])
             _check_format(manifest, path)
             return Predictor(
                 task=task_from_json(manifest["task"]),
                 schema=tuple(manifest["schema"]),
                 decision=Decision.from_json(manifest["decision"]),
-                networks=tuple(_network(files, i) for i in range(len(manifest["weights"]))),
+                networks=tuple(_network(parts, i) for i in range(len(manifest["weights"]))),
                 weights=tuple(manifest["weights"]),
                 versions=manifest["versions"],
                 series=SeriesColumns(**manifest["series"]) if "series" in manifest else None,
@@ -328,14 +299,14 @@ class Predictor:
             ) from error
 
 
-def _file_of(network: Trained | Reference, i: int) -> str:
+def _name_of(network: Trained | Reference, i: int) -> str:
     return f"{'network' if isinstance(network, Trained) else 'reference'}-{i}.safetensors"
 
 
-def _network(files: Mapping[str, bytes], i: int) -> Trained | Reference:
-    reference = files.get(f"reference-{i}.safetensors")
+def _network(parts: Mapping[str, bytes], i: int) -> Trained | Reference:
+    reference = parts.get(f"reference-{i}.safetensors")
     return (
-        Trained.from_bytes(files[f"network-{i}.safetensors"]) if reference is None else Reference.from_bytes(reference)
+        Trained.from_bytes(parts[f"network-{i}.safetensors"]) if reference is None else Reference.from_bytes(reference)
     )
 
 
@@ -345,50 +316,3 @@ def _check_format(manifest: Mapping[str, Any], path: str | PathLike[str]) -> Non
             f"{str(path)!r} has format {manifest['format']}, but this version of automl_nn reads up to {FORMAT}: "
             f"upgrade automl_nn (the model was written by {manifest['versions'].get('automl_nn', 'a newer one')})."
         )
-
-
-def check_model_file(path: Path) -> None:
-    """Refuse to write over anything but a model, or into no folder.
-
-    Raises:
-        ModelFileError: A file of another kind is there, or the folder is not.
-    """
-    if not path.parent.is_dir():
-        raise ModelFileError(f"The model cannot be written: there is no folder {str(path.parent)!r}, so make it first.")
-    if not path.exists():
-        return
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if MANIFEST in archive.namelist():
-                return
-    raise ModelFileError(f"{str(path)!r} is there and no model file: choose another name, or remove it.")
-
-
-def _checksum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _dtype_of(classes: tuple[Any, ...]) -> type:
-    """One type for all class names, so that an array of them compares with the user's labels."""
-    kinds = {type(name) for name in classes}
-    return kinds.pop() if len(kinds) == 1 and kinds <= {int, float, bool} else object
-
-
-def _read(path: Path) -> dict[str, bytes]:
-    """The checked contents of a model file."""
-    if not path.is_file():
-        raise ModelFileError(
-            f"There is no model file {str(path)!r}: write one by `automl-nn decide STUDY -o model.nn`."
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            checksums: dict[str, str] = json.loads(archive.read(CHECKSUMS))
-            files = {name: archive.read(name) for name in checksums}
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelFileError(f"{str(path)!r} is no model file, or it is truncated: write the model anew.") from error
-    for name, content in files.items():
-        if _checksum(content) != checksums[name]:
-            raise ModelFileError(f"{str(path)!r} was changed after it was written ({name}): write the model anew.")
-    if MANIFEST not in files:
-        raise ModelFileError(f"{str(path)!r} has no {MANIFEST}: write the model anew.")
-    return files

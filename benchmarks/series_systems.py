@@ -1,0 +1,189 @@
+"""One system on the series of a folder, in a process of its own; `series_peers.py` starts it and says what it is given.
+
+    python benchmarks/series_systems.py minirocket FOLDER --what whole --kind binary
+
+A folder holds `train.parquet` and `test.parquet`, one row a step, the latter without labels, and `data.npz`: the
+standardized channels `train` and `test` (for whole series a panel), the labels `y`, and what a model of rows is told of
+each step or series, `seen` and `new`. Scores for the unseen rows are left there as `SYSTEM.npz`.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Array = np.ndarray[Any, np.dtype[Any]]
+LENGTH, BATCH = 256, 128
+KEYS = ("series", "t")
+
+
+def fit_ours(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
+    """Our search with the default ensemble: classes or values, or probabilities of each class in their order."""
+    from automl_nn import Parting, SeriesColumns, Study
+
+    train, test = _parts(folder)
+    has_groups = "group" in train and train["group"].nunique() < train["series"].nunique()
+    train, test = (part if has_groups else part.drop(columns="group", errors="ignore") for part in (train, test))
+    series = SeriesColumns(*KEYS, per_step=options.what == "steps")
+    parting = Parting(group="group" if has_groups else None, folds=None)
+    storage = f"sqlite:///{folder / 'study.db'}"
+    study = Study(train, "y", series=series, parting=parting, storage=storage)
+    study.tune(timeout=options.seconds, n_workers=1 if options.one_core else 2)
+    predictor = study.predictor(with_references=options.with_references)
+    found = predictor.predict(test) if options.kind == "regression" else predictor.predict_proba(test)
+    return {"ours": np.asarray(found)}
+
+
+def fit_recipe(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
+    """What people start from, for the same seconds."""
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(1 if options.one_core else 2)
+    torch.manual_seed(0)
+    train, test = _parts(folder)
+    data = np.load(folder / "data.npz")
+    x, y = torch.from_numpy(data["train"]), torch.from_numpy(train["y"].to_numpy(np.float32))
+    lstm, head = nn.LSTM(x.shape[1], 64, num_layers=2, batch_first=True), nn.Linear(64, 1)
+    optimizer = torch.optim.Adam([*lstm.parameters(), *head.parameters()], lr=1e-3)
+    loss = nn.BCEWithLogitsLoss(pos_weight=(1 - y.mean()) / y.mean())
+    starts, end, rng = starts_of(train), time.monotonic() + options.seconds, np.random.default_rng(0)
+    sizes = np.diff(starts, append=len(y))
+    length = min(LENGTH, int(sizes.min()))
+    while time.monotonic() < end:
+        drawn = rng.integers(len(starts), size=BATCH)
+        first = starts[drawn] + (rng.uniform(size=BATCH) * (sizes[drawn] - length + 1)).astype(int)
+        rows = torch.from_numpy(first[:, None] + np.arange(length))
+        optimizer.zero_grad()
+        loss(head(lstm(x[rows])[0])[..., 0], y[rows]).backward()
+        optimizer.step()
+    new, bounds = torch.from_numpy(data["test"]), np.append(starts_of(test), len(test))
+    with torch.no_grad():
+        parts = [head(lstm(new[a:b][None])[0])[0, :, 0] for a, b in pairwise(bounds)]
+    return {"recipe": torch.cat(parts).numpy()}
+
+
+def fit_boosting(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
+    """scikit-learn's boosting, untuned, on statistics of steps or series."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    data = np.load(folder / "data.npz")
+    values = options.kind == "regression"
+    model = (HistGradientBoostingRegressor if values else HistGradientBoostingClassifier)(random_state=0)
+    model.fit(data["seen"], data["y"])
+    return {"boosting": model.predict(data["new"]) if values else model.predict_proba(data["new"])}
+
+
+def fit_lightgbm(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
+    """LightGBM, untuned, on lags and rolling statistics."""
+    import lightgbm as lgb  # type: ignore[import-not-found]
+
+    data = np.load(folder / "data.npz")
+    values = options.kind == "regression"
+    model = (lgb.LGBMRegressor if values else lgb.LGBMClassifier)(
+        random_state=0, verbosity=-1, n_jobs=1 if options.one_core else None
+    )
+    model.fit(data["seen"], data["y"])
+    return {"lightgbm": model.predict(data["new"]) if values else model.predict_proba(data["new"])}
+
+
+def fit_forest(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
+    """An isolation forest, which is told no label."""
+    from sklearn.ensemble import IsolationForest
+
+    del options
+    data = np.load(folder / "data.npz")
+    return {"forest": -IsolationForest(random_state=0).fit(data["seen"]).score_samples(data["new"])}
+
+
+def fit_pyod(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
+    """Detectors of PyOD, which are told no label."""
+    from pyod.models.hbos import HBOS  # type: ignore[import-not-found]
+    from pyod.models.iforest import IForest  # type: ignore[import-not-found]
+    from pyod.models.pca import PCA  # type: ignore[import-not-found]
+
+    del options
+    data = np.load(folder / "data.npz")
+    detectors = {"forest": IForest(random_state=0), "hbos": HBOS(), "pca": PCA(random_state=0)}
+    return {name: model.fit(data["seen"]).decision_function(data["new"]) for name, model in detectors.items()}
+
+
+def fit_minirocket(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
+    """MiniRocket as in aeon's MiniRocketClassifier, part by part, since it hides the scores of its ridge regression."""
+    from aeon.transformations.collection.convolution_based import MiniRocket  # type: ignore[import-not-found]
+    from sklearn.linear_model import RidgeClassifierCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    del options
+    data = np.load(folder / "data.npz")
+    ridge = RidgeClassifierCV(alphas=np.logspace(-3, 3, 10))
+    model = make_pipeline(MiniRocket(random_state=0), StandardScaler(with_mean=False), ridge)
+    scores = model.fit(data["train"], data["y"]).decision_function(data["test"])
+    return {"minirocket": np.c_[-scores, scores] if scores.ndim == 1 else scores}
+
+
+def fit_inception_time(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
+    """Five networks of aeon's InceptionTime, each of which is stopped when its fifth of the time is over."""
+    import keras  # type: ignore[import-not-found]
+    from aeon.classification.deep_learning import (  # type: ignore[import-not-found]
+        IndividualInceptionClassifier,
+    )
+
+    class Stop(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.end = time.monotonic() + options.peer_seconds / 5
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.model.stop_training = time.monotonic() > self.end
+
+    data = np.load(folder / "data.npz")
+    os.chdir(folder)  # where it leaves its files
+    networks = (IndividualInceptionClassifier(callbacks=[Stop()], random_state=seed) for seed in range(5))
+    found = [network.fit(data["train"], data["y"]).predict_proba(data["test"]) for network in networks]
+    return {"inception_time": np.mean(found, axis=0)}
+
+
+FITS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Array]]] = {
+    "ours": fit_ours,
+    "recipe": fit_recipe,
+    "boosting": fit_boosting,
+    "lightgbm": fit_lightgbm,
+    "forest": fit_forest,
+    "pyod": fit_pyod,
+    "minirocket": fit_minirocket,
+    "inception_time": fit_inception_time,
+}
+
+
+def _parts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return pd.read_parquet(folder / "train.parquet"), pd.read_parquet(folder / "test.parquet")
+
+
+def starts_of(part: pd.DataFrame) -> Array:
+    return np.flatnonzero(part["series"].ne(part["series"].shift()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("system", choices=tuple(FITS))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--what", choices=("steps", "whole"), required=True)
+    parser.add_argument("--kind", choices=("binary", "multiclass", "regression"), required=True)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--peer-seconds", type=float, default=300)
+    parser.add_argument("--one-core", action="store_true")
+    parser.add_argument("--with-references", action="store_true")
+    options = parser.parse_args()
+    found = FITS[options.system](options.folder, options)
+    np.savez(options.folder / f"{options.system}.npz", allow_pickle=False, **found)
+
+
+if __name__ == "__main__":
+    main()

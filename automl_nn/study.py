@@ -33,6 +33,7 @@ from automl_nn.search.references.fit import add_references
 from automl_nn.search.refit import refit_trials
 from automl_nn.search.series import pose_any
 from automl_nn.search.store import Store
+from automl_nn.search.study_spec import spec_of
 from automl_nn.search.workers import Job, work_together
 from automl_nn.space.draw import defaults, describe
 from automl_nn.space.options import Space
@@ -209,7 +210,7 @@ class Study(Results):
     def _open(self) -> None:
         """Make the study in the storage, or check that it is the same one."""
         problem = self._given()
-        spec = problem.spec() | {"space": describe(self.space), "seed": self._seed} | self._judged
+        spec = spec_of(problem) | {"space": describe(self.space), "seed": self._seed} | self._judged
         spec |= {"about": about(problem, command=self._command)}
         study_id = self.store.open_study(self.name, spec=spec)
         val, compared = problem.split.val, problem.compared

@@ -7,9 +7,9 @@
     python benchmarks/image_tasks.py fusion         # log loss: image and table, image alone, table alone
     python benchmarks/image_tasks.py unlabelled     # accuracy with 5 % of labels: the others left out, and taking part
 
-Data are made of scikit-learn's digits; `--npz FILE` takes others, with arrays `X`, `y` and, for `fusion`, `table`.
-Each way has a number of trials and of epochs, or of seconds, that takes some minutes on one core; `--trials`,
-`--seconds`, `--epochs` and `--seeds` set others.
+Data are made of scikit-learn's digits by `written_digits.py`; `--npz FILE` takes others, with arrays `X`, `y` and, for
+`fusion`, `table`. Each way has a number of trials and of epochs, or of seconds, that takes some minutes on one core;
+`--trials`, `--seconds`, `--epochs` and `--seeds` set others.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from typing import Any, final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score, average_precision_score, log_loss
+from written_digits import Array, beside_columns, collages, digits, numbers
 
 from automl_nn import AutoMLClassifier, ImageClassifier, ImageEmbedder, Study
 from automl_nn.data.image import Images
@@ -43,20 +43,15 @@ from automl_nn.task.tasks import Regression
 from automl_nn.train.device import threads
 from automl_nn.train.optimizers import OPTIMIZERS
 
-Array = NDArray[Any]
-
 OPTIMIZERS_TRIED: Mapping[str, Mapping[str, Any]] = {
     "adamw": {"train.optimizer.name": "adamw", "train.optimizer.lr": 3e-3},
     "sgd": {"train.optimizer.name": "sgd", "train.optimizer.lr": 3e-2},
 }
 
-N_COLLAGES, TRAIN_SHARE = 1500, 0.75
+TRAIN_SHARE = 0.75
 
 N_SHOWN = 7
 """Labelled digits of each class, 5 % of those that train."""
-
-N_KNOWN, N_EACH, NOISE = 50, 20, 30.0
-"""Numbers that train out of 100, images of each, and how much grey is added to them at random."""
 
 
 @final
@@ -91,32 +86,9 @@ class Asked:
             return [arrays[name] for name in names]
 
 
-def digits() -> tuple[Array, Array]:
-    found = load_digits()
-    return (found.images * 15).astype(np.uint8), found.target
-
-
 def part(n: int, *, seed: int) -> NDArray[np.bool_]:
     """Which rows train."""
     return np.random.default_rng(seed).random(n) < TRAIN_SHARE
-
-
-def collages(*, seed: int, side: int, most: int) -> tuple[Array, Array, Array]:
-    """Some digits on a canvas: images, heat of size 0.01 at their middles, and which digits there are."""
-    found, rng = load_digits(), np.random.default_rng(seed)
-    images = np.zeros((N_COLLAGES, side, side), dtype=np.uint8)
-    heat = np.zeros((N_COLLAGES, side, side), dtype=np.float32)
-    labels = np.zeros((N_COLLAGES, 10), dtype=np.float32)
-    y, x = np.mgrid[:side, :side]
-    for image, warm, label in zip(images, heat, labels, strict=True):
-        for _ in range(rng.integers(0, most + 1)):
-            i, (row, column) = rng.integers(len(found.images)), rng.integers(0, side - 8, 2)
-            square = image[row : row + 8, column : column + 8]
-            np.maximum(square, (found.images[i] * 15).astype(np.uint8), out=square)
-            away = (y - row - 3.5) ** 2 + (x - column - 3.5) ** 2
-            np.maximum(warm, 0.01 * np.exp(-away / 4.5), out=warm)
-            label[found.target[i]] = 1
-    return images, heat, labels
 
 
 def heat(asked: Asked) -> None:
@@ -210,25 +182,6 @@ def embeddings(asked: Asked) -> None:
         print(f"seed {seed}: classifier's last layer   {sentence(told)}", flush=True)
 
 
-def numbers(*, seed: int) -> dict[str, tuple[Array, Array]]:
-    """Two digits side by side, whose number is their class; half of the numbers, and half of the digits, train."""
-    (images, digit), rng = digits(), np.random.default_rng(seed)
-    trains = rng.random(len(digit)) < 0.5
-    known = rng.permutation(100) < N_KNOWN
-
-    def drawn(classes: Array, pool: Array, n_each: int) -> tuple[Array, Array]:
-        y = np.repeat(classes, n_each)
-        sides = [images[[rng.choice(np.flatnonzero(pool & (digit == d))) for d in of]] for of in (y // 10, y % 10)]
-        X = np.concatenate(sides, axis=2) * (10 / 15) + NOISE
-        return np.clip(X + rng.normal(0, NOISE, X.shape), 0, 255).astype(np.uint8), y
-
-    return {
-        "train": drawn(np.flatnonzero(known), trains, N_EACH),
-        "known numbers": drawn(np.flatnonzero(known), ~trains, N_EACH // 2),
-        "new numbers": drawn(np.flatnonzero(~known), ~trains, N_EACH // 2),
-    }
-
-
 def of_classes(X: Array, y: Array, *, seed: int) -> dict[str, tuple[Array, Array]]:
     """Seven of ten classes train, but for some of their rows."""
     classes = np.random.default_rng(seed).permutation(np.unique(y))
@@ -268,7 +221,7 @@ def hidden_units(classifier: ImageClassifier, X: Array) -> Array:
 
 def fusion(asked: Asked) -> None:
     if asked.npz is None:
-        X, beside, y = written_beside()
+        X, beside, y = beside_columns()
     else:
         X, columns, y = asked.given("X", "table", "y")
         beside = pd.DataFrame(columns).add_prefix("x")
@@ -281,14 +234,6 @@ def fusion(asked: Asked) -> None:
         proba["table alone"] = AutoMLClassifier(**plain).fit(beside[train], y[train]).predict_proba(beside[~train])
         told = (f"{name} {log_loss(y[~train], p, labels=fused.classes_):.4f}" for name, p in proba.items())
         print(f"seed {seed}: log loss " + ", ".join(told), flush=True)
-
-
-def written_beside() -> tuple[Array, pd.DataFrame, Array]:
-    """The upper half of each digit as an image, the means of the lower one's rows and columns as a table."""
-    found = load_digits()
-    lower = found.images[:, 4:]
-    beside = pd.DataFrame(np.concatenate([lower.mean(1), lower.mean(2)], axis=1)).add_prefix("mean")
-    return (found.images[:, :4] * 15).astype(np.uint8), beside, found.target
 
 
 def unlabelled(asked: Asked) -> None:

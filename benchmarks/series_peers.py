@@ -11,9 +11,13 @@ for the others. `ours` and the recipe get `--seconds`; boosting, detectors and M
 otherwise they follow each other and ours gets two workers.
 
 `steps`: the recipe is a 2 x 64 LSTM, Adam with 1e-3, batches of 128 windows, weights `n- / n+`, no clipping. Boosting
-and the detectors read lags and rolling statistics, of earlier steps alone where the ends of series tell. Event-F1 marks
-as many steps as are positive, for all systems alike; `--window` is its tolerance and the largest buffer of VUS-PR, the
-median length of the training events unless given.
+and the detectors read lags and rolling statistics, of earlier steps alone where the ends of series tell.
+
+`event_f1` is that of our event decision and `by_threshold` that of the best single threshold, for all systems alike:
+both are chosen on the training rows that choose trials in our search, from scores of a model that has not learned from
+them, and judged on the unseen rows by scores of the same model. `as_many` marks as many unseen steps as are positive,
+which nobody knows beforehand. `--window` is the tolerance and the largest buffer of VUS-PR, the median length of the
+training events unless given.
 
 `whole`: MiniRocket with ridge regression and InceptionTime are aeon's. The systems of `PEERS` need an environment with
 `aeon`, `lightgbm`, `pyod` and `tensorflow`, whose Python `--python` names. Without it, boosting and the isolation
@@ -33,7 +37,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from series_systems import KEYS, starts_of
+from series_systems import ACT, CHOOSE, KEYS, runs_of, starts_of, study_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 OURS = {"steps": ("ours", "recipe", "boosting", "forest"), "whole": ("ours", "boosting")}
@@ -56,10 +60,22 @@ def judge(path: Path | None, frame: pd.DataFrame, options: argparse.Namespace) -
         systems = tuple(system for system in systems if options.only is None or system in options.only)
         with ThreadPoolExecutor(2 if options.at_once else 1) as pool:
             ended = list(pool.map(lambda system: run(system, folder, options), systems))
+        options.choose = np.load(folder / "data.npz")["choose"] if decides(options) else None
     found = {name: output for outputs in ended for name, output in outputs.items() if is_finite(name, output)}
-    found |= {"chance": chance(train, test, options)} if options.what == "steps" else {}
+    found |= chance(train, test, options) if options.what == "steps" else {}
     data = "generated" if path is None else path.stem
-    return [{"data": data, "system": name, **scores(output, train, test, options)} for name, output in found.items()]
+    rows = []
+    for name, output in found.items():
+        if not name.endswith((CHOOSE, ACT)):
+            rows.append({"data": data, "system": name, **scores(output, train, test, options)})
+            if decides(options):
+                rows[-1] |= decision_scores(found[name + CHOOSE], found[name + ACT], train, test, options)
+    return rows
+
+
+def decides(options: argparse.Namespace) -> bool:
+    """Whether there are events to decide on."""
+    return bool(options.what == "steps" and options.kind == "binary")
 
 
 def is_finite(name: str, output: Array) -> bool:
@@ -121,7 +137,11 @@ def write(train: pd.DataFrame, test: pd.DataFrame, folder: Path, options: argpar
         y = train.groupby("series", sort=False)["y"].first()
         length = int(max(part.groupby("series").size().max() for part in (train, test)))
         x = [continued(own, starts_of(part), length) for own, part in zip(x, (train, test), strict=True)]
-    np.savez(folder / "data.npz", train=x[0], test=x[1], seen=seen, new=new, y=y.to_numpy())
+    parts = {}
+    if decides(options):
+        problem = study_of(train, per_step=True, storage=f"sqlite:///{folder / 'none.db'}").problem
+        parts = {"fit": problem.split.train, "choose": problem.compared.ids}
+    np.savez(folder / "data.npz", train=x[0], test=x[1], seen=seen, new=new, y=y.to_numpy(), **parts)
     train.to_parquet(folder / "train.parquet")
     test.drop(columns="y").to_parquet(folder / "test.parquet")
 
@@ -152,11 +172,13 @@ def continued(x: Array, starts: Array, length: int) -> Array:
     return np.stack([np.concatenate([own, np.repeat(own[-1:], length - len(own), axis=0)]).T for own in series])
 
 
-def chance(train: pd.DataFrame, test: pd.DataFrame, options: argparse.Namespace) -> Array:
+def chance(train: pd.DataFrame, test: pd.DataFrame, options: argparse.Namespace) -> dict[str, Array]:
     """Random scores, or the mean of a quantity."""
     if options.kind == "regression":
-        return np.full(len(test), train["y"].mean())
-    return np.random.default_rng(0).uniform(size=len(test))
+        return {"chance": np.full(len(test), train["y"].mean())}
+    rng = np.random.default_rng(0)
+    score = rng.uniform(size=len(test))
+    return {"chance": score, f"chance{ACT}": score, f"chance{CHOOSE}": rng.uniform(size=len(options.choose))}
 
 
 def scores(output: Array, train: pd.DataFrame, test: pd.DataFrame, options: argparse.Namespace) -> dict[str, float]:
@@ -180,8 +202,7 @@ def event_scores(p: Array, train: pd.DataFrame, test: pd.DataFrame, options: arg
     from automl_nn.task.events import Events
     from automl_nn.task.range_metrics import vus_pr
 
-    true = Events.of(train["y"].to_numpy(float), offsets=np.append(starts_of(train), len(train)))
-    window = options.window or int(np.clip(np.median(true.stop - true.start), 2, MOST_BUFFER))
+    window = window_of(train, options)
     y, offsets = test["y"].to_numpy(float), np.append(starts_of(test), len(test))
     marked = np.zeros(len(y))
     marked[np.argsort(-p, kind="stable")[: int(y.sum())]] = 1
@@ -189,8 +210,39 @@ def event_scores(p: Array, train: pd.DataFrame, test: pd.DataFrame, options: arg
     n_thresholds = 250 if y.mean() > 1e-3 else 5000
     return {
         "vus_pr": vus_pr(y, p, max_buffer=window, offsets=offsets, n_thresholds=n_thresholds),
-        "event_f1": count_events(alarms, y, tolerance=window).f1,
+        "as_many": count_events(alarms, y, tolerance=window).f1,
     }
+
+
+def decision_scores(
+    chosen: Array, new: Array, train: pd.DataFrame, test: pd.DataFrame, options: argparse.Namespace
+) -> dict[str, float]:
+    """Event-F1 of our event decision and of one threshold on unseen rows, both chosen on others; NaN if refused."""
+    from automl_nn.decide.events import choose_events, event_metrics
+    from automl_nn.decide.goal import Goal
+    from automl_nn.decide.trigger import Trigger
+    from automl_nn.errors import DecisionError
+
+    window, rows = window_of(train, options), options.choose
+    given: dict[str, Any] = {"tolerance": window, "offsets": runs_of(train, rows)}
+    try:
+        choice = choose_events(chosen.astype(float), train["y"].to_numpy(float)[rows], goal=Goal("f1"), **given)
+    except DecisionError as refused:
+        print(refused, file=sys.stderr)
+        return {"by_threshold": np.nan, "event_f1": np.nan}
+    cut = choice.metrics_of_threshold["threshold"]
+    triggers = {"by_threshold": Trigger(cut, cut), "event_f1": choice.trigger}
+    bounds = np.append(starts_of(test), len(test))
+    judged: dict[str, Any] = {"y": test["y"].to_numpy(float), "offsets": bounds, "tolerance": window}
+    return {name: event_metrics(one, new.astype(float), **judged)["f1"] for name, one in triggers.items()}
+
+
+def window_of(train: pd.DataFrame, options: argparse.Namespace) -> int:
+    """The tolerance in steps: as asked, or the median length of the training events, within limits."""
+    from automl_nn.task.events import Events
+
+    true = Events.of(train["y"].to_numpy(float), offsets=np.append(starts_of(train), len(train)))
+    return options.window or int(np.clip(np.median(true.length), 2, MOST_BUFFER))
 
 
 def frames(options: argparse.Namespace) -> Iterator[tuple[Path | None, pd.DataFrame]]:
@@ -204,7 +256,7 @@ def frames(options: argparse.Namespace) -> Iterator[tuple[Path | None, pd.DataFr
             None,
             frame
             if options.what == "steps"
-            else frame.assign(y=frame["series"] % 2, x=frame["x"] + frame["series"] % 2),
+            else frame.assign(y=frame["series"] % 3 // 2, x=frame["x"] + frame["series"] % 3),
         )
     for file in options.files:
         yield file, pd.read_parquet(file)

@@ -5,6 +5,10 @@
 A folder holds `train.parquet` and `test.parquet`, one row a step, the latter without labels, and `data.npz`: the
 standardized channels `train` and `test` (for whole series a panel), the labels `y`, and what a model of rows is told of
 each step or series, `seen` and `new`. Scores for the unseen rows are left there as `SYSTEM.npz`.
+
+Where steps have classes, `fit` and `choose` part the training rows as our search does. A system then scores the rows
+`choose` with a model that has seen `fit` alone, and the unseen rows with the same model: decisions are made on the one
+and judged on the other.
 """
 
 import argparse
@@ -21,27 +25,45 @@ import pandas as pd
 Array = np.ndarray[Any, np.dtype[Any]]
 LENGTH, BATCH = 256, 128
 KEYS = ("series", "t")
+CHOOSE, ACT = ".choose", ".act"
+"""Behind a system's name: its scores of the rows that choose a decision, and of the unseen rows by the same model."""
 
 
 def fit_ours(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     """Our search with the default ensemble: classes or values, or probabilities of each class in their order."""
-    from automl_nn import Parting, SeriesColumns, Study
-
     train, test = _parts(folder)
-    has_groups = "group" in train and train["group"].nunique() < train["series"].nunique()
-    train, test = (part if has_groups else part.drop(columns="group", errors="ignore") for part in (train, test))
-    series = SeriesColumns(*KEYS, per_step=options.what == "steps")
-    parting = Parting(group="group" if has_groups else None, folds=None)
-    storage = f"sqlite:///{folder / 'study.db'}"
-    study = Study(train, "y", series=series, parting=parting, storage=storage)
+    study = study_of(train, per_step=options.what == "steps", storage=f"sqlite:///{folder / 'study.db'}")
     study.tune(timeout=options.seconds, n_workers=1 if options.one_core else 2)
     predictor = study.predictor(with_references=options.with_references)
     found = predictor.predict(test) if options.kind == "regression" else predictor.predict_proba(test)
-    return {"ours": np.asarray(found)}
+    if not _decides(options):
+        return {"ours": np.asarray(found)}
+    chosen = study.step_decider(with_references=options.with_references).output[:, 0]
+    return {"ours": np.asarray(found), f"ours{CHOOSE}": chosen, f"ours{ACT}": predictor.output(test)[:, 0]}
+
+
+def study_of(train: pd.DataFrame, *, per_step: bool, storage: str) -> Any:
+    """Our study of training rows; series are parted by group where several of them share one."""
+    from automl_nn import Parting, SeriesColumns, Study
+
+    has_groups = "group" in train and train["group"].nunique() < train["series"].nunique()
+    train = train if has_groups else train.drop(columns="group", errors="ignore")
+    parting = Parting(group="group" if has_groups else None, folds=None)
+    return Study(train, "y", series=SeriesColumns(*KEYS, per_step=per_step), parting=parting, storage=storage)
+
+
+def _decides(options: argparse.Namespace) -> bool:
+    return bool(options.what == "steps" and options.kind == "binary")
+
+
+def _decided(name: str, score: Callable[[Array], Array], data: Any, test: Array) -> dict[str, Array]:
+    """What a model of the rows `fit` says of the training rows `choose` and of the unseen ones."""
+    seen: Array = data["seen"]
+    return {f"{name}{CHOOSE}": score(seen[data["choose"]]), f"{name}{ACT}": score(test)}
 
 
 def fit_recipe(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
-    """What people start from, for the same seconds."""
+    """What people start from, for the same seconds; it learns from the rows that our networks learn from."""
     import torch
     from torch import nn
 
@@ -49,13 +71,15 @@ def fit_recipe(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     torch.manual_seed(0)
     train, test = _parts(folder)
     data = np.load(folder / "data.npz")
-    x, y = torch.from_numpy(data["train"]), torch.from_numpy(train["y"].to_numpy(np.float32))
+    fit, choose = data["fit"], data["choose"]
+    x, y = torch.from_numpy(data["train"][fit]), torch.from_numpy(train["y"].to_numpy(np.float32)[fit])
     lstm, head = nn.LSTM(x.shape[1], 64, num_layers=2, batch_first=True), nn.Linear(64, 1)
     optimizer = torch.optim.Adam([*lstm.parameters(), *head.parameters()], lr=1e-3)
     loss = nn.BCEWithLogitsLoss(pos_weight=(1 - y.mean()) / y.mean())
-    starts, end, rng = starts_of(train), time.monotonic() + options.seconds, np.random.default_rng(0)
+    starts, end, rng = runs_of(train, fit)[:-1], time.monotonic() + options.seconds, np.random.default_rng(0)
     sizes = np.diff(starts, append=len(y))
-    length = min(LENGTH, int(sizes.min()))
+    length = min(LENGTH, int(np.quantile(sizes, 0.1)))
+    starts, sizes = starts[sizes >= length], sizes[sizes >= length]
     while time.monotonic() < end:
         drawn = rng.integers(len(starts), size=BATCH)
         first = starts[drawn] + (rng.uniform(size=BATCH) * (sizes[drawn] - length + 1)).astype(int)
@@ -63,10 +87,16 @@ def fit_recipe(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
         optimizer.zero_grad()
         loss(head(lstm(x[rows])[0])[..., 0], y[rows]).backward()
         optimizer.step()
-    new, bounds = torch.from_numpy(data["test"]), np.append(starts_of(test), len(test))
-    with torch.no_grad():
-        parts = [head(lstm(new[a:b][None])[0])[0, :, 0] for a, b in pairwise(bounds)]
-    return {"recipe": torch.cat(parts).numpy()}
+
+    def score(values: Array, bounds: Array) -> Array:
+        steps = torch.from_numpy(values)
+        with torch.no_grad():
+            parts = [head(lstm(steps[a:b][None])[0])[0, :, 0] for a, b in pairwise(bounds)]
+        return np.asarray(torch.cat(parts).numpy())
+
+    new = score(data["test"], np.append(starts_of(test), len(test)))
+    chosen = score(data["train"][choose], runs_of(train, choose))
+    return {"recipe": new, f"recipe{CHOOSE}": chosen, f"recipe{ACT}": new}
 
 
 def fit_boosting(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
@@ -77,7 +107,11 @@ def fit_boosting(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     values = options.kind == "regression"
     model = (HistGradientBoostingRegressor if values else HistGradientBoostingClassifier)(random_state=0)
     model.fit(data["seen"], data["y"])
-    return {"boosting": model.predict(data["new"]) if values else model.predict_proba(data["new"])}
+    found = {"boosting": model.predict(data["new"]) if values else model.predict_proba(data["new"])}
+    if _decides(options):
+        model.fit(data["seen"][data["fit"]], data["y"][data["fit"]])
+        found |= _decided("boosting", lambda rows: np.asarray(model.predict_proba(rows)[:, 1]), data, data["new"])
+    return found
 
 
 def fit_lightgbm(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
@@ -90,7 +124,11 @@ def fit_lightgbm(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
         random_state=0, verbosity=-1, n_jobs=1 if options.one_core else None
     )
     model.fit(data["seen"], data["y"])
-    return {"lightgbm": model.predict(data["new"]) if values else model.predict_proba(data["new"])}
+    found = {"lightgbm": model.predict(data["new"]) if values else model.predict_proba(data["new"])}
+    if _decides(options):
+        model.fit(data["seen"][data["fit"]], data["y"][data["fit"]])
+        found |= _decided("lightgbm", lambda rows: np.asarray(model.predict_proba(rows)[:, 1]), data, data["new"])
+    return found
 
 
 def fit_forest(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
@@ -99,7 +137,10 @@ def fit_forest(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
 
     del options
     data = np.load(folder / "data.npz")
-    return {"forest": -IsolationForest(random_state=0).fit(data["seen"]).score_samples(data["new"])}
+    model = IsolationForest(random_state=0).fit(data["seen"])
+    found = {"forest": -model.score_samples(data["new"])}
+    model.fit(data["seen"][data["fit"]])
+    return found | _decided("forest", lambda rows: np.asarray(-model.score_samples(rows)), data, data["new"])
 
 
 def fit_pyod(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
@@ -111,7 +152,11 @@ def fit_pyod(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     del options
     data = np.load(folder / "data.npz")
     detectors = {"forest": IForest(random_state=0), "hbos": HBOS(), "pca": PCA(random_state=0)}
-    return {name: model.fit(data["seen"]).decision_function(data["new"]) for name, model in detectors.items()}
+    found = {name: model.fit(data["seen"]).decision_function(data["new"]) for name, model in detectors.items()}
+    for name, model in detectors.items():
+        model.fit(data["seen"][data["fit"]])
+        found |= _decided(name, model.decision_function, data, data["new"])
+    return found
 
 
 def fit_minirocket(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
@@ -168,6 +213,13 @@ def _parts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def starts_of(part: pd.DataFrame) -> Array:
     return np.flatnonzero(part["series"].ne(part["series"].shift()))
+
+
+def runs_of(train: pd.DataFrame, rows: Array) -> Array:
+    """First place of each run of neighbouring steps of one series among some rows, and the number of them."""
+    series = train["series"].to_numpy()[rows]
+    turns = np.flatnonzero((series[1:] != series[:-1]) | (np.diff(rows) != 1)) + 1
+    return np.concatenate([[0], turns, [len(rows)]]).astype(np.int64)
 
 
 def main() -> None:

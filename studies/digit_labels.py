@@ -1,6 +1,7 @@
 """Several labels of handwritten digits, two fifths of which nobody knows: `automl-nn tune studies/digit_labels.py`.
 
-A label that is not known is left empty. It counts neither as yes nor as no: in the loss, the scores and the thresholds.
+A label that is not known is left empty. It counts neither as yes nor as no in scores and thresholds; in training, what
+the network is sure of stands in for it (`train.pseudo`), unless the search finds that this is worse.
 
 Source:
     Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, as scikit-learn bundles it; labels and gaps

@@ -69,13 +69,21 @@ def test_a_single_group_is_parted_by_time():
     np.testing.assert_array_equal(problem.split.val, by_time.split.val)
 
 
+def test_to_group_by_series_changes_nothing_and_by_times_is_refused(frame):
+    by = SeriesColumns("s", "t")
+    grouped, plain = (pose_steps(frame, ["y"], by, parting=Parting(group=group)) for group in ("s", None))
+    np.testing.assert_array_equal(grouped.split.val, plain.split.val)
+    with pytest.raises(DataError, match="cannot be grouped by 't', their times"):
+        pose_steps(frame, ["y"], by, parting=Parting(group="t"))
+
+
 def test_where_the_end_of_a_series_tells_the_value_networks_look_back_only():
     left = np.tile(np.arange(99, -1, -1.0), 12)
     worn = pd.DataFrame({"s": np.repeat(range(12), 100), "x": 100 - left, "y": left})
     problem = pose_steps(worn, ["y"], SeriesColumns("s"))
     assert problem.looks_back
     assert not pose_steps(worn.assign(y=np.roll(left, 50)), ["y"], SeriesColumns("s")).looks_back
-    assert [*step_space(problem)["model"]["backbone"]] == ["lstm", "surroundings"]
+    assert [*step_space(problem)["model"]["backbone"]] == ["lstm", "surroundings", "tcn"]
     assert any("look back only" in finding.message for finding in problem.findings)
 
 
@@ -160,6 +168,29 @@ def test_a_value_to_come_is_that_of_the_same_series(tides):
     assert "x" in problem.table.frame
 
 
+def test_several_values_to_come_are_predicted_at_once_in_their_unit(tides):
+    by = SeriesColumns("s", "t", horizon=(1, 2, 6))
+    study = Study(tides, "x", series=by, settings=QUICK | {"train.n_epochs": 4}).tune(n_trials=1, references=False)
+    told = study.predictor().predict_frame(tides)
+    assert told.columns.tolist() == ["s", "t", "prediction_x+1", "prediction_x+2", "prediction_x+6"]
+    for later in (1, 2, 6):
+        off = told[f"prediction_x+{later}"] - tides.groupby("s")["x"].shift(-later)
+        assert off.std() < tides["x"].std()
+
+
+def test_the_shell_takes_several_horizons_and_refuses_what_is_none(tides, capsys):
+    tides.to_parquet("tides.parquet")
+    asked = ["--target", "x", "--series-id", "s", "--time", "t", "--per-step", "--horizon"]
+    assert main(["check", "tides.parquet", "--quick", *asked, "1-3,6"]) == 0
+    assert "x+6" in capsys.readouterr().out
+    tides.assign(x="calm").to_parquet("words.parquet")
+    assert main(["check", "words.parquet", *asked, "1-3,6"]) == 2
+    assert "'x' holds words: take one horizon" in capsys.readouterr().err
+    for odd in ("0", "3-1", "1-x", "1,,2"):
+        assert main(["check", "tides.parquet", *asked, odd]) == 2
+        assert f"--horizon {odd} is" in capsys.readouterr().err
+
+
 def test_the_step_classifier_gives_back_the_shape_of_its_series(frame):
     X, y = (frame[name].to_numpy().reshape(24, 160) for name in ("x", "y"))
     classifier = StepClassifier(n_trials=1, settings=QUICK, random_state=0).fit(X[:, None], y)
@@ -205,6 +236,7 @@ def test_probabilities_keep_the_base_rate_whatever_windows_are_drawn(frame, shar
         (lambda frame: frame.rename(columns={"s": "site"}), "no column 's'"),
         (lambda frame: frame[frame["s"] == 3][:60].assign(y=0), "in every row"),
         (lambda frame: frame.assign(y=frame["y"] * (frame["s"] == 3)), "class 1"),
+        (lambda frame: frame[frame["s"] == 3].assign(y=lambda one: (one["t"] < 2).astype(int)), "a single series, of"),
     ],
 )
 def test_the_shell_refuses_series_that_cannot_be_used(frame, change, message, capsys):

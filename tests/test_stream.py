@@ -20,6 +20,8 @@ NETWORKS = {
     "both": {"name": "lstm", "direction": "both", "d_block": 8},
     "tcn": {"name": "tcn", "n_blocks": 3, "d_block": 8},
     "unet": {"name": "unet", "n_levels": 2, "d_block": 8},
+    "causal_tcn": {"name": "tcn", "direction": "forward", "n_blocks": 3, "d_block": 8},
+    "surroundings": {"name": "surroundings", "direction": "forward", "d_block": 8},
 }
 
 
@@ -39,7 +41,7 @@ def predictors(tmp_path_factory):
         settings = {"train.n_epochs": 1, "train.n_windows": 64, **knobs}
         storage = f"sqlite:///{tmp_path_factory.mktemp(name)}/s.db"
         study = Study(steps(20, 100), "y", series=SeriesColumns("s", "t"), settings=settings, storage=storage)
-        study.tune(n_trials=1)
+        study.tune(n_trials=1, references=False)
         made[name] = study.predictor(study.decide_events(tolerance=1, min_duration=2, merge_gap=2, cool_down=3))
         study.store.close()
     return made
@@ -51,8 +53,13 @@ def fed(predictor, frame, size):
     return stream, told
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize(("n_steps", "size"), [(7, 2), (40, 1), (90, 13), (333, 50), (333, 333)])
+@pytest.mark.parametrize(
+    ("name", "n_steps", "size"),
+    [
+        *((name, 90, 13) for name in NETWORKS),
+        *((name, *sizes) for name in ("lstm", "both") for sizes in ((7, 2), (40, 1), (333, 50), (333, 333))),
+    ],
+)
 def test_a_stream_says_what_is_said_of_the_whole_series(predictors, name, n_steps, size):
     frame = steps(1, n_steps).assign(s="new")
     stream, told = fed(predictors[name], frame, size)
@@ -64,7 +71,7 @@ def test_a_stream_says_what_is_said_of_the_whole_series(predictors, name, n_step
 def test_networks_that_look_back_tell_a_step_at_once_and_others_after_a_window(predictors):
     frame = steps(1, 24)
     plain = {name: replace(model, decision=_as_cuts(model)) for name, model in predictors.items()}
-    assert [Stream(plain[name]).delay for name in NETWORKS] == [0, LENGTH, LENGTH, LENGTH]
+    assert [Stream(plain[name]).delay for name in NETWORKS] == [0, LENGTH, LENGTH, LENGTH, 0, 0]
     assert [len(part) for part in fed(plain["lstm"], frame, 1)[1]] == [1] * 24
     assert [len(part) for part in fed(plain["unet"], frame, 1)[1]] == [0] * LENGTH + [1] * (24 - LENGTH)
 
@@ -82,11 +89,12 @@ def test_memory_does_not_grow_with_the_series(predictors):
 
 
 def test_boosting_on_views_of_steps_streams_too(tmp_path):
+    """Three neighbours tell the label, so that it is far ahead of a network that was hardly trained."""
     frame = steps(20, 60)
     settings = {"train.n_epochs": 1, "train.n_windows": 64, "model.backbone.name": "tcn", "model.backbone.length": 16}
     study = Study(frame, "y", series=SeriesColumns("s", "t"), settings=settings, storage=f"sqlite:///{tmp_path}/s.db")
     predictor = study.tune(n_trials=1).predictor(with_references=True)
-    assert any(isinstance(model, Reference) for model in predictor.networks)
+    assert "boosting" in [model.name for model in predictor.networks if isinstance(model, Reference)]
     long = steps(1, 500)
     stream, told = fed(predictor, long, 60)
     found = pd.concat([*told, stream.end()], ignore_index=True)
@@ -131,6 +139,7 @@ def test_lines_of_several_series_are_told_as_those_of_a_file(predictors, tmp_pat
     [
         ("", [], "The stream is empty"),
         ("s,t,x,mood\n1,0,2\n", [], "line 2 of the stream"),
+        ("s,t,x,mood\n1,0,2,calm\n1,1,high,calm\n", [], "Line 3 of the stream is refused: Column 'x' holds 'high'"),
         ("s,t,x,mood\n1,0,2,calm\n", ["-o", "told.csv"], "told on standard output"),
     ],
 )

@@ -82,10 +82,24 @@ def _read(file: Path, asked: Mapping[str, Any]) -> StudyFile:
 def _series(task: dict[str, Any]) -> SeriesColumns | None:
     """Take what says that rows are steps out of the question."""
     series_id, per_step = task.pop("series_id", None), task.pop("per_step", False)
-    horizon = task.pop("horizon", 0)
+    horizon = _horizon(task.pop("horizon", 0))
     if series_id is None and not per_step and not horizon:
         return None
     return SeriesColumns(series_id, task.pop("time", None), per_step, horizon)
+
+
+def _horizon(asked: Any) -> Any:
+    """The horizons that a word names, such as `12`, `1-12` or `1,6,12`; what a study file says is left as it is."""
+    if not isinstance(asked, str):
+        return asked
+    try:
+        ends = [[int(end) for end in part.split("-", 1)] for part in asked.split(",")]
+    except ValueError as error:
+        raise InputError(f"--horizon {asked} is no number of steps: give one, or several as 1-12 or 1,6,12.") from error
+    several = tuple(step for part in ends for step in range(part[0], part[-1] + 1))
+    if not several or min(several) < 1:
+        raise InputError(f"--horizon {asked} is not possible: it is 1 or more, and a range ascends, such as 1-12.")
+    return several
 
 
 def _labelled(frame: pd.DataFrame, task: dict[str, Any], series: SeriesColumns | None) -> pd.DataFrame:

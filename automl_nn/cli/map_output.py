@@ -12,13 +12,11 @@ from PIL import Image
 
 from automl_nn.data.image_decode import header_of, suffixes
 from automl_nn.data.image_folder import PATH
+from automl_nn.data.map_files import ARRAY
 from automl_nn.errors import DataError
 
 if TYPE_CHECKING:
     from automl_nn.predict.predictor import Predictor
-
-ARRAY = ".npy"
-"""Ending of a file that holds one array."""
 
 PROBA = "_proba"
 """What stands behind the name of the probabilities of a mask."""

@@ -58,8 +58,12 @@ PerStep = Annotated[
     typer.Option("--per-step", help="Each step of a series has a label of its own."),
 ]
 Horizon = Annotated[
-    int | None,
-    typer.Option("--horizon", metavar="N", min=1, help="With --per-step: predict the target's value N steps later."),
+    str | None,
+    typer.Option(
+        "--horizon",
+        metavar="N|A-B|A,B",
+        help="With --per-step: predict the target's value N steps later; 1-12 or 1,6,12 predict several at once.",
+    ),
 ]
 Intervals = Annotated[
     Path | None,

@@ -23,28 +23,31 @@ def predict_lines(predictor: Predictor, lines: Iterable[str]) -> Iterator[str]:
         steps that were waiting.
 
     Raises:
-        DataError: There is no header, a line does not fit to it, or `Stream.feed` refuses a step.
+        DataError: There is no header, a line does not fit to it, or `Stream.feed` refuses its step; the line is named.
     """
     streams: dict[Any, Stream] = {}
     header = list(Stream(predictor).end().columns)
     yield pd.DataFrame(columns=header).to_csv(index=False)
-    for frame in _rows(lines):
+    for number, frame in _rows(lines):
         series = _series(frame, predictor)
         if series not in streams:
             streams[series] = Stream(predictor)
-        yield _told(streams[series].feed(frame))
+        try:
+            yield _told(streams[series].feed(frame))
+        except DataError as error:
+            raise DataError(f"Line {number} of the stream is refused: {error}") from error
     for stream in streams.values():
         yield _told(stream.end())
 
 
-def _rows(lines: Iterable[str]) -> Iterator[pd.DataFrame]:
-    """Each line as a frame of one row."""
+def _rows(lines: Iterable[str]) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Number of each line, from 1, and the line as a frame of one row."""
     header = ""
     for number, line in enumerate(lines, start=1):
         if not header and line.strip():
             header = line
         elif line.strip():
-            yield parse_csv(f"{header.rstrip()}\n{line}".encode(), f"line {number} of the stream")
+            yield number, parse_csv(f"{header.rstrip()}\n{line}".encode(), f"line {number} of the stream")
     if not header:
         raise DataError("The stream is empty: begin with a line that names the columns.")
 

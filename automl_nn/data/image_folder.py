@@ -1,6 +1,5 @@
 """From a folder, or a table that names files, to images and a frame with a row for each of them."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -191,22 +190,26 @@ def find_in_folder(folder: Path, read: Sequence[Path]) -> Iterator[Finding]:
         1 file has an ending that is none of an image (.heic) and is not read.
     """
     every = [path for path in folder.rglob("*") if not path.name.startswith(".")]
-    kinds = Counter(
-        path.suffix.lower() or path.name for path in every if path.is_file() and not _is_image(path, folder)
-    )
-    if kinds:
-        n, endings = kinds.total(), ", ".join(sorted(kinds)[:5])
-        have, are = ("files have endings that are", "are") if n > 1 else ("file has an ending that is", "is")
-        yield Finding("other files", "note", "", f"{n:,} {have} none of an image ({endings}) and {are} not read.")
+    others = [path.suffix.lower() or path.name for path in every if path.is_file() and not _is_image(path, folder)]
+    if others:
+        yield Finding("other files", "note", "", _of_other_kinds(others))
     filled = {path.relative_to(folder).parts[0] for path in read if path.is_relative_to(folder)}
     empty = sorted(path.name for path in every if path.is_dir() and path.parent == folder and path.name not in filled)
     if empty:
-        text = (
-            f"The folder {empty[0]!r} holds no image, so it is no class."
-            if len(empty) == 1
-            else (f"{len(empty):,} folders, such as {empty[0]!r}, hold no image, so they are no classes.")
-        )
-        yield Finding("empty folders", "warning", "", text)
+        yield Finding("empty folders", "warning", "", _without_image(empty))
+
+
+def _of_other_kinds(endings: Sequence[str]) -> str:
+    shown = ", ".join(sorted(set(endings))[:5])
+    if len(endings) == 1:
+        return f"1 file has an ending that is none of an image ({shown}) and is not read."
+    return f"{len(endings):,} files have endings that are none of an image ({shown}) and are not read."
+
+
+def _without_image(folders: Sequence[str]) -> str:
+    if len(folders) == 1:
+        return f"The folder {folders[0]!r} holds no image, so it is no class."
+    return f"{len(folders):,} folders, such as {folders[0]!r}, hold no image, so they are no classes."
 
 
 def _by_class(folder: Path) -> tuple[pd.DataFrame, list[Path]]:

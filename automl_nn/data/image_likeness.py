@@ -40,6 +40,12 @@ ROWS_AT_ONCE = 256
 def small_forms(images: Images, rows: npt.NDArray[np.int64], *, height: int, width: int) -> npt.NDArray[np.float32]:
     """Grey means over the cells of a grid `(n, height, width)`; the nearest pixel where cells are smaller than one.
 
+    Args:
+        images: All images.
+        rows: Which of them.
+        height: Cells of the grid from top to bottom.
+        width: Cells from left to right.
+
     Example:
         >>> images = Images.of(np.arange(16).reshape(1, 4, 4))
         >>> small_forms(images, np.array([0]), height=2, width=2).tolist()
@@ -58,6 +64,10 @@ def difference_hashes(images: Images, rows: npt.NDArray[np.int64]) -> npt.NDArra
     """Whether each cell of a small grey form is clearly brighter than its left neighbour, and its upper one `(n, 128)`.
 
     Scaling, compression and other brightness change few of these bits.
+
+    Args:
+        images: All images.
+        rows: Which of them.
 
     Source:
         Krawetz (2013), "Kind of Like That", hackerfactor.com: the difference hash (dHash); both directions side by side

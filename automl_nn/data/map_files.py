@@ -32,6 +32,9 @@ FULL = (255.0, 65535.0)
 def map_column(frame: pd.DataFrame) -> str | None:
     """The column that says where maps lie, by its name and by what it holds; None if there is none.
 
+    Args:
+        frame: One row an image.
+
     Example:
         >>> map_column(pd.DataFrame({"path": ["a.png"], "mask": ["a_mask.png"]}))
         'mask'
@@ -87,16 +90,14 @@ def maps_beside(
     lonely = [path for path, name in zip(images, known, strict=True) if name is None]
     left = sorted(set(found) - {name for name in known if name is not None})
     if len(lonely) == len(images) or (lonely and not skip_bad):
-        others = f" and {len(lonely) - 1:,} more" if len(lonely) > 1 else ""
         raise DataError(
-            f"{str(maps)!r} has no map for {lonely[0].relative_to(folder).as_posix()!r}{others}: name it like its "
-            "image, or leave such images out by --skip-bad (skip_bad=True)."
+            f"{str(maps)!r} has no map for {lonely[0].relative_to(folder).as_posix()!r}{_and_more(lonely)}: name it "
+            "like its image, or leave such images out by --skip-bad (skip_bad=True)."
         )
     if left and not skip_bad:
-        others = f" and {len(left) - 1:,} more" if len(left) > 1 else ""
         raise DataError(
-            f"{str(folder)!r} has no image for the map {found[left[0]].name!r}{others}: remove it, or leave such maps "
-            "out by --skip-bad (skip_bad=True)."
+            f"{str(folder)!r} has no image for the map {found[left[0]].name!r}{_and_more(left)}: remove it, or leave "
+            "such maps out by --skip-bad (skip_bad=True)."
         )
     kept = [place for place, name in enumerate(known) if name is not None]
     return [found[name] for name in known if name is not None], np.array(kept, dtype=np.int64)
@@ -133,8 +134,7 @@ def read_maps(
     pairs = list(zip(files, images, strict=True))
     found = list(each(lambda pair: _values(*pair, form, nearest=True), pairs))
     why = {place: one for place, one in enumerate(found) if isinstance(one, str)}
-    refuse = why and (not skip_bad or len(why) == len(found))
-    if refuse:
+    if why and (not skip_bad or len(why) == len(found)):
         first = min(why)
         others = f", nor can {len(why) - 1:,} others" if len(why) > 1 else ""
         raise DataError(f"The map {str(files[first])!r} cannot be used ({why[first]}){others}: mend or remove it.")
@@ -142,6 +142,11 @@ def read_maps(
     if full is None:
         found = list(each(lambda pair: _values(*pair, form, nearest=False), pairs))
     return _stacked(found, form, full), tuple(_told(files, why, full))
+
+
+def _and_more(names: Sequence[object]) -> str:
+    """How many there are beside the first one, which is named."""
+    return f" and {len(names) - 1:,} more" if len(names) > 1 else ""
 
 
 def _is_map(path: Path) -> bool:

@@ -1,9 +1,11 @@
 """From a file or anything table-like to one pandas frame."""
 
 import csv
+import ctypes
 import gzip
 import io
 import re
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -77,12 +79,16 @@ def read_frame(path: str | Path) -> pd.DataFrame:
 
 
 def release_unused() -> None:
-    """Give memory back that files were read into and that nobody needs any more; else it is kept for a next file.
+    """Give memory back to the system that nobody needs any more; else Arrow and the C library keep it for a next time.
 
     Example:
         >>> release_unused()
     """
     pa.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
+        if trim is not None:
+            trim(0)
 
 
 def as_frame(X: Any) -> pd.DataFrame:

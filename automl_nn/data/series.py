@@ -32,24 +32,43 @@ class SeriesColumns:
         series: Column of the series; None if all rows are one series.
         time: Column of the times; None if the rows of a series are in their order.
         per_step: Whether each step has a label of its own; else a series has one, which its rows repeat.
-        horizon: How many steps later the value is that a step is asked for; 0 asks for its own label.
+        horizon: How many steps later the value is that a step is asked for; 0 asks for its own label. With several,
+            each later value is a quantity of its own, `<target>+<steps>`.
 
     Example:
         >>> SeriesColumns("patient", "minute").to_json()
         {'series': 'patient', 'time': 'minute', 'per_step': True, 'horizon': 0}
+        >>> SeriesColumns("patient", horizon=(1, 2, 6)).furthest
+        6
     """
 
     series: str | None = None
     time: str | None = None
     per_step: bool = True
-    horizon: int = 0
+    horizon: int | tuple[int, ...] = 0
 
     def __post_init__(self) -> None:
-        if self.horizon < 0 or (self.horizon and not self.per_step):
+        if not isinstance(self.horizon, int):
+            several = tuple(sorted(set(self.horizon)))
+            object.__setattr__(self, "horizon", several if len(several) > 1 else sum(several))
+        is_possible = self.horizon == 0 or (self.per_step and min(self.horizons) > 0)
+        if not is_possible:
             raise DataError(
                 f"horizon = {self.horizon} is not possible: it is a number of steps, 1 or more, and asks for a value "
                 "at each step (--per-step)."
             )
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Each number of steps after which a value is asked for; none where steps are asked for their own labels."""
+        if isinstance(self.horizon, tuple):
+            return self.horizon
+        return (self.horizon,) if self.horizon else ()
+
+    @property
+    def furthest(self) -> int:
+        """Steps until the last value that is asked for."""
+        return max(self.horizons, default=0)
 
     @property
     def names(self) -> list[str]:
@@ -58,7 +77,7 @@ class SeriesColumns:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain JSON values."""
-        return asdict(self)
+        return {**asdict(self), "horizon": list(self.horizon) if isinstance(self.horizon, tuple) else self.horizon}
 
 
 @final
@@ -221,18 +240,23 @@ class Steps:
         wrong = np.flatnonzero(within & ~(distance > 0))
         if len(wrong):
             at = int(wrong[0])
-            raise DataError(self._disorder(name, int(numbers[at]), ordered[at], ordered[at + 1]))
+            raise DataError(self._disorder(name, int(numbers[at]), ordered[numbers == numbers[at]]))
         medians = pd.Series(distance[within]).groupby(numbers[:-1][within]).median()
         return np.asarray(medians.reindex(np.arange(numbers[0], numbers[-1] + 1)).to_numpy())
 
-    def _disorder(self, name: str, number: int, first: Any, second: Any) -> str:
-        series = self._name(number)
-        if first == second:
+    def _disorder(self, name: str, number: int, times: npt.NDArray[Any]) -> str:
+        """Why the times of a series do not ascend: one of them comes twice, perhaps far apart, or they are mixed."""
+        series, again = self._name(number), pd.Series(times).duplicated().to_numpy()
+        if again.any():
             return (
-                f"Series {series!r} has two steps at {name} = {first}: keep one of them, or name the column that tells "
-                "two series apart."
+                f"Series {series!r} has two steps at {name} = {times[again][0]}: keep one of them, or name the column "
+                "that tells two series apart."
             )
-        return f"The times of series {series!r} are not sorted: {second} follows {first}; sort the rows by {name!r}."
+        at = int(np.flatnonzero(times[1:] < times[:-1])[0])
+        return (
+            f"The times of series {series!r} are not sorted: {times[at + 1]} follows {times[at]}; sort the rows by "
+            f"{name!r}."
+        )
 
     def _check_rates(self, medians: npt.NDArray[np.float64], name: str) -> None:
         if np.isnan(medians).all():
@@ -285,66 +309,3 @@ def _refuse_gaps(frame: pd.DataFrame, name: str) -> None:
     missing = frame[name].isna().to_numpy()
     if missing.any():
         raise DataError(f"Column {name!r} is missing in row {int(missing.argmax())}: every step needs one.")
-
-
-def at_last_step(labels: pd.DataFrame, steps: Steps) -> pd.DataFrame:
-    """Labels of whole series, each at its last step and missing at all others.
-
-    Args:
-        labels: One row a step, in the order of the steps.
-        steps: The series.
-
-    Raises:
-        DataError: A series has several labels.
-
-    Example:
-        >>> frame = pd.DataFrame({"s": [0, 0, 1, 1]})
-        >>> at_last_step(pd.DataFrame({"y": ["a", "a", "b", "b"]}), Steps.of(frame, SeriesColumns("s")))["y"].tolist()
-        [nan, 'a', nan, 'b']
-    """
-    for name, column in labels.items():
-        several = column.groupby(steps.numbers).nunique().to_numpy() > 1
-        if several.any():
-            series = steps.names[[several.argmax()]].tolist()[0]
-            raise DataError(
-                f"Series {series!r} has several values of {name!r}, but a series has one: repeat it in all rows, or "
-                "add --per-step (per_step=True) if each step has its own."
-            )
-    is_last = np.zeros(len(labels), dtype=bool)
-    is_last[steps.lasts] = True
-    return pd.DataFrame({name: column.where(is_last) for name, column in labels.items()})
-
-
-def later(labels: pd.DataFrame, steps: Steps) -> pd.DataFrame:
-    """The labels of `horizon` steps later, missing at the end of each series.
-
-    Args:
-        labels: One row a step, in the order of the steps.
-        steps: The series.
-
-    Raises:
-        DataError: No series is longer than the horizon.
-
-    Example:
-        >>> steps = Steps.of(pd.DataFrame({"s": [0, 0, 0, 1, 1]}), SeriesColumns("s", horizon=1))
-        >>> later(pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 5.0]}), steps)["x"].tolist()
-        [2.0, 3.0, nan, 5.0, nan]
-    """
-    horizon = steps.columns.horizon
-    if int(steps.sizes.max()) <= horizon:
-        raise DataError(f"No series is longer than the horizon of {horizon} steps: take a shorter one.")
-    return labels.groupby(steps.numbers).shift(-horizon)
-
-
-def refuse_empty_channels(features: pd.DataFrame) -> None:
-    """Refuse features that have no value at any step.
-
-    Raises:
-        DataError: There is one.
-
-    Example:
-        >>> refuse_empty_channels(pd.DataFrame({"pulse": [60.0, None]}))
-    """
-    for name in features.columns:
-        if features[name].isna().all():
-            raise DataError(f"Channel {name!r} is missing at all {len(features)} steps: leave it out.")

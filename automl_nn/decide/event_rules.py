@@ -18,6 +18,9 @@ from automl_nn.task.events import Indices
 PER_STEPS = 1000
 """Costs are counted per so many steps."""
 
+N_CAREFUL = 4
+"""How many drops, gaps and durations, ascending, a broad plateau prefers."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -67,14 +70,19 @@ class EventSweep:
 
 
 def _best(worth: Array, short: Array) -> Indices:
-    """Index of the best trigger of each sample; of equal ones the simplest, with the middle one of its thresholds."""
-    shape = worth.shape
-    values, missed = (np.moveaxis(part.reshape(*shape[:2], -1), 1, -1) for part in (worth, short))
+    """Index of the best trigger of each sample; of equal ones the promptest, with the middle one of its thresholds.
+
+    The promptest one has the least duration, so that it neither waits longer nor drops what is shorter than the events
+    seen so far; then the smallest gap, then the highest lower threshold.
+    """
+    n, n_high, *ways = worth.shape
+    values, missed = (part.transpose(0, 4, 3, 2, 1).reshape(n, -1, n_high) for part in (worth, short))
     level = best_cut(values, missed)[..., None]
     values, missed = (np.take_along_axis(part, level, axis=-1)[..., 0] for part in (values, missed))
     allowed = np.where(missed <= missed.min(-1, keepdims=True) + ROUNDING, values, -np.inf)
     way = (allowed >= allowed.max(-1, keepdims=True) - ROUNDING).argmax(-1)
-    index: Indices = np.take_along_axis(level[..., 0], way[:, None], axis=1)[:, 0] * values.shape[-1] + way
+    duration, gap, drop = np.unravel_index(way, ways[::-1])
+    index: Indices = np.ravel_multi_index((level[np.arange(n), way, 0], drop, gap, duration), worth.shape[1:])
     return index
 
 
@@ -96,8 +104,15 @@ def smoothed_trigger(sweep: EventSweep) -> Indices:
 
 
 def broad_plateau(sweep: EventSweep) -> Indices:
-    """As `smoothed_trigger`, together with the next lower thresholds, gaps and durations too: for few events."""
-    return _best(_smoothed(sweep.worth, (5, 3, 3, 3)), sweep.short)
+    """As `smoothed_trigger`, together with the next lower thresholds, gaps and durations too: for few events.
+
+    The greatest of each is taken only where no other keeps the constraints: a gap or a least duration as long as a few
+    whole events seldom suits new ones.
+    """
+    worth = _smoothed(sweep.worth, (5, 3, 3, 3))
+    bold = np.ones(worth.shape[1:])
+    bold[:, :N_CAREFUL, :N_CAREFUL, :N_CAREFUL] = 0.0
+    return _best(worth - bold * (1 + np.ptp(worth)), sweep.short)
 
 
 def _smoothed(worth: Array, widths: tuple[int, ...]) -> Array:

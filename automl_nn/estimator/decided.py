@@ -62,7 +62,13 @@ def most_probable(study: Study, *, with_references: bool = False) -> Decision:
 
 
 def cut_at_half(label: str, logit: NDArray[Any], y: NDArray[Any]) -> Cut:
-    """The threshold of one half, with what it is worth on the rows that choose."""
+    """The threshold of one half, with what it is worth on the rows that choose.
+
+    Args:
+        label: Name of the label.
+        logit: Calibrated logit of each row `(n,)`.
+        y: Its label `(n,)`, NaN where it is not known.
+    """
     marked, positive, negative = logit >= ABOVE_HALF, y == 1, y == 0
     tp, fp = (marked & positive).sum(), (marked & negative).sum()
     found = metrics(Counts(*np.array([tp, fp, positive.sum() - tp, negative.sum() - fp], dtype=np.float64)))

@@ -67,6 +67,12 @@ def _beside(table: Any, *, n_rows: int) -> pd.DataFrame:
 
 
 def target_frame(y: Any, values: NDArray[Any], table: Any) -> pd.DataFrame:
-    """The targets under their own names, none of which is a feature's."""
+    """The targets under their own names, none of which is a feature's.
+
+    Args:
+        y: Targets as they were given, for their names.
+        values: The checked targets.
+        table: What stands beside the images, if anything.
+    """
     names = target_names(y, values, taken=list(_beside(table, n_rows=len(values)).columns))
     return pd.DataFrame(values if values.ndim == 2 else values[:, None], columns=names)

@@ -26,8 +26,8 @@ from automl_nn.decide.event_decision import EventCuts
 from automl_nn.errors import DataError, ModelFileError
 from automl_nn.predict.archive import MANIFEST, read_archive, write_archive
 from automl_nn.predict.words import in_words
-from automl_nn.search.probe import N_PROBE
 from automl_nn.search.references.reference import Reference
+from automl_nn.search.study_spec import N_PROBE
 from automl_nn.task.base import Task
 from automl_nn.task.tasks import task_from_json
 from automl_nn.train.device import threads, threads_for
@@ -167,6 +167,9 @@ class Predictor:
             Where rows are steps, the columns of series and time stand before them. A decision on events adds `event`:
             the number of the alarm in its series, from 1, and 0 where there is none. Where images are files, the column
             of their paths stands first.
+
+        Raises:
+            DataError: The model predicts maps, or `output` refuses the rows.
         """
         if self.maps is not None:
             raise DataError("A map is no column of a table: call `predict`, which returns arrays.")

@@ -65,11 +65,14 @@ class Stream:
     """Scores one series step by step: the same numbers as `Predictor.predict_frame` gives for the whole series.
 
     A step is told as soon as no later step can change what is said of it. Networks that look back tell it at once;
-    others need `delay` further steps, a window's length. A decision on events adds what it has to wait for: the least
+    others need a window's length of further steps. A decision on events adds what it has to wait for: the least
     duration of an alarm, and the gap that is bridged. Only the last few windows are kept.
 
     Args:
         predictor: A model of labels or values of steps.
+
+    Attributes:
+        delay: Steps that must follow one before its score is final; 0 where networks look back.
 
     Raises:
         DataError: The model says nothing about single steps.

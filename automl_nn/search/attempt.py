@@ -16,7 +16,8 @@ from automl_nn.search.memory import PeakMemory
 from automl_nn.search.records import EpochRow, Outcome, SpikeRow
 from automl_nn.space.options import Config
 from automl_nn.task.base import Task
-from automl_nn.train.loop import Epoch, Training, stack_loss
+from automl_nn.train.epoch import Epoch
+from automl_nn.train.loop import Training, stack_loss
 from automl_nn.train.precision import Precision, may_round
 from automl_nn.train.stability import Spike
 from automl_nn.train.stack_loss import Targets, by_place

@@ -2,21 +2,27 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from automl_nn.data.read import release_unused
 from automl_nn.data.series import STEPS_AT_ONCE
 from automl_nn.data.split import Split
 from automl_nn.model.encoders import ENCODERS, Encoder
 from automl_nn.model.images import ImageRows
+from automl_nn.model.inputs import Inputs
 from automl_nn.search.problem import Problem, takes_unlabelled
 from automl_nn.search.sharing import Shelf
 from automl_nn.train.batches import Fold, Rows
+
+Values = tuple[Inputs, Tensor, Tensor | None]
+"""What networks read of some rows, their labels and their weights."""
 
 
 @final
@@ -55,25 +61,34 @@ class Encodings:
         key = json.dumps(config, sort_keys=True)
         if key not in self._known:
             name = hashlib.sha256(key.encode()).hexdigest()
-            rows = self._shelf.of(name, lambda: self._all(config)) if self._shelf else self._all(config)
-            self._known[key] = [self._with_images(encoded) for encoded in rows]
+            known = self._shelf.of(name, lambda: self._all(config)) if self._shelf else self._all(config)
+            parts = zip(known, self.problem.folds, strict=True)
+            self._known[key] = [self._encoded(encoder, split, values) for (encoder, values), split in parts]
+            release_unused()
         return self._known[key]
 
-    def _with_images(self, encoded: Encoded) -> Encoded:
-        """The same rows with their images, which are not encoded: all processes read them where they are."""
-        images = self.problem.images
-        if images is None:
-            return encoded
+    def _encoded(self, encoder: Encoder, split: Split, values: Sequence[Values]) -> Encoded:
+        """The rows with what is not encoded: where they stand and their images, which processes read where they are."""
+        parts = zip(self._parts(split), values, strict=True)
+        train, val, *unlabelled = (self._rows(rows, own) for rows, own in parts)
+        return Encoded(encoder, Fold(train, replace(val, y=val.y.to(torch.float32)), *unlabelled))
 
-        def shown(rows: Rows) -> Rows:
-            return replace(rows, inputs=replace(rows.inputs, images=ImageRows.of(images, rows.ids)))
+    def _rows(self, rows: NDArray[np.int64], values: Values) -> Rows:
+        inputs, y, weight = values
+        ids, images = torch.from_numpy(rows), self.problem.images
+        if images is not None:
+            inputs = replace(inputs, images=ImageRows.of(images, ids))
+        return Rows(inputs, y, weight, ids)
 
-        others = encoded.fold.unlabelled
-        fold = Fold(shown(encoded.fold.train), shown(encoded.fold.val), None if others is None else shown(others))
-        return Encoded(encoded.encoder, fold)
+    def _parts(self, split: Split) -> list[NDArray[np.int64]]:
+        """The rows that train, those that choose, and, if they may take part, those without a label."""
+        unlabelled = self.problem.unlabelled if takes_unlabelled(self.problem) else ()
+        return [split.train, split.val, *([np.asarray(unlabelled)] if len(unlabelled) else [])]
 
-    def _all(self, config: Mapping[str, Any]) -> list[Encoded]:
-        return [self._encode(encoder, fold) for encoder, fold in self._encoders(config)]
+    def _all(self, config: Mapping[str, Any]) -> list[tuple[Encoder, list[Values]]]:
+        """The encoder of each fold, and what it makes of each part."""
+        found = self._encoders(config)
+        return [(encoder, [self._values(encoder, rows) for rows in self._parts(split)]) for encoder, split in found]
 
     def _encoders(self, config: Mapping[str, Any]) -> Iterator[tuple[Encoder, Split]]:
         """The encoder of each fold.
@@ -90,19 +105,12 @@ class Encodings:
                 fold,
             )
 
-    def _encode(self, encoder: Encoder, split: Split) -> Encoded:
-        others = self.problem.unlabelled if takes_unlabelled(self.problem) else ()
-        unlabelled = self._rows(encoder, np.asarray(others)) if len(others) else None
-        train, val = self._rows(encoder, split.train), self._rows(encoder, split.val)
-        return Encoded(encoder, Fold(train, replace(val, y=val.y.to(torch.float32)), unlabelled))
-
-    def _rows(self, encoder: Encoder, rows: NDArray[np.int64]) -> Rows:
+    def _values(self, encoder: Encoder, rows: NDArray[np.int64]) -> Values:
         weight = self.problem.weight
-        return Rows(
-            inputs=self.problem.inputs(encoder, rows),
-            y=torch.from_numpy(_taken(self.problem.y, rows)),
-            weight=None if weight is None else torch.from_numpy(weight[rows]),
-            ids=torch.from_numpy(np.asarray(rows)),
+        return (
+            self.problem.inputs(encoder, rows),
+            torch.from_numpy(_taken(self.problem.y, rows)),
+            None if weight is None else torch.from_numpy(weight[rows]),
         )
 
 

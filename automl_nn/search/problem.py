@@ -22,13 +22,10 @@ from automl_nn.data.split import Split
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
 from automl_nn.errors import DataError
-from automl_nn.model.backbones.sequence import MAX_LENGTH
 from automl_nn.model.encoders import Encoder, fit_text_columns, written
 from automl_nn.model.inputs import Inputs
 from automl_nn.model.texts import TextEncoder
 from automl_nn.search.parting import Parting
-from automl_nn.search.probe import N_IMAGE_PROBE, N_PROBE, N_PROBE_STEPS
-from automl_nn.search.step_names import SERIES_GROUPS, SERIES_IDS, StepNames
 from automl_nn.task.base import Label, Task
 from automl_nn.task.infer import make_task
 
@@ -47,11 +44,6 @@ class Compared:
     ids: NDArray[np.int64]
     y: NDArray[np.float32]
     groups: NDArray[np.int64] | None
-
-
-def _plain(value: Any) -> Any:
-    """A cell as JSON holds it without loss."""
-    return value.isoformat() if isinstance(value, pd.Timestamp) else value
 
 
 @final
@@ -101,7 +93,7 @@ class Problem:
         if self.steps is None:
             return False
         columns = self.steps.columns
-        return columns.horizon > 0 or (columns.per_step and ends_tell(self.y, self.steps))
+        return columns.furthest > 0 or (columns.per_step and ends_tell(self.y, self.steps))
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -157,33 +149,6 @@ class Problem:
             return names[np.nan_to_num(self.y[:, 0], nan=len(names) - 1).astype(np.int64)]
         return pd.DataFrame(self.y, columns=list(self.task.targets)) if self.task.kind == "multilabel" else self.y[:, 0]
 
-    def spec(self) -> dict[str, Any]:
-        """What must stay the same for a study to go on, as plain JSON values."""
-        return {
-            "task": self.task.to_json(),
-            "schema": self.table.schema(),
-            "data": {"fingerprint": self.fingerprint, "weight": self._weights(), "n_rows": self.table.n_rows},
-            "split": self.parting.to_json(),
-            "probe": self._probe(),
-            **({} if self.steps is None else self._series()),
-            **({} if self.images is None else self._pictures(self.images)),
-            **({} if self.maps is None else {"maps": self.maps.to_json(), "n_val": len(self.split.val)}),
-        }
-
-    def _series(self) -> dict[str, Any]:
-        assert self.steps is not None
-        names = StepNames.of(self.steps)
-        return {
-            "series": self.steps.columns.to_json(),
-            "step_seconds": self.steps.seconds,
-            **({} if names is None else {SERIES_IDS: names.to_json()}),
-            **({} if self.groups is None else {SERIES_GROUPS: self.groups[self.steps.starts].tolist()}),
-        }
-
-    def _pictures(self, images: Images) -> dict[str, Any]:
-        shown = images.take(self.split.val[: self._n_probe])
-        return {"images": images.form.to_json(), "image_probe": shown.to_text()}
-
     @property
     def compared(self) -> Compared:
         """The rows that choose, as trials are compared and decisions made by them: of maps, some of their pixels."""
@@ -200,26 +165,6 @@ class Problem:
         if self.steps is not None:
             return self.steps.numbers_at(rows)
         return None if self.groups is None else self.groups[rows]
-
-    def _weights(self) -> str | None:
-        return None if self.weight is None else fingerprint(pd.DataFrame({"weight": self.weight}))
-
-    def _probe(self) -> dict[str, list[Any]]:
-        """The first few rows that choose, by which a model is checked when it is written."""
-        n_rows = self._n_probe if self.steps is None else self._first_stretch()
-        frame = self.table.take(self.split.val[:n_rows]).frame.astype(object)
-        rows = frame.where(frame.notna(), None).to_dict("list")
-        return {str(name): [_plain(value) for value in values] for name, values in rows.items()}
-
-    @property
-    def _n_probe(self) -> int:
-        return min(N_PROBE if self.images is None else N_IMAGE_PROBE, len(self.folds[0].val))
-
-    def _first_stretch(self) -> int:
-        """Steps of the first stretch that chooses, so many that its first windows are those of training."""
-        assert self.steps is not None
-        ends = [*self.steps.stretches(self.split.val).tolist(), len(self.split.val)]
-        return int(min(ends[1], N_PROBE_STEPS if self.steps.columns.per_step else MAX_LENGTH))
 
 
 def pose(

@@ -17,11 +17,9 @@ from automl_nn.data.series import (
     STEPS_AT_ONCE,
     SeriesColumns,
     Steps,
-    at_last_step,
-    later,
-    refuse_empty_channels,
 )
 from automl_nn.data.series_findings import event_sizes
+from automl_nn.data.series_labels import at_last_step, later, refuse_empty_channels
 from automl_nn.data.series_split import split_series, split_times
 from automl_nn.data.split import Split
 from automl_nn.data.table import Role, Table
@@ -72,7 +70,9 @@ def pose_steps(
     """Read a problem from a long frame, one row a step.
 
     A label of a whole series stands at its last step, and the network sees all of the series there. With a horizon, the
-    target is a channel too, a step's label is its value so many steps later, and no network looks ahead.
+    target is a channel too, a step's label is its value so many steps later, and no network looks ahead. Several
+    horizons are several quantities, all of which a network tells at once: none is fed back, so there is no teacher to
+    force.
 
     Series are parted whole, by the groups that `parting` names, or, if there is only one, by time: then its last steps
     choose, and the steps before them that the longest window could reach are left out.
@@ -100,7 +100,7 @@ def pose_steps(
         >>> problem.task.metric, len(problem.split.val)
         ('average_precision', 40)
     """
-    parting = parting or Parting()
+    parting = _grouping(parting or Parting(), columns)
     steps = Steps.of(frame, columns)
     ordered = steps.sorted(frame)
     channels = ordered.drop(columns=columns.names)
@@ -164,6 +164,15 @@ def pose_any(
     if weight is not None:
         raise DataError("Steps of series have no weights: leave them out, or repeat the series that should count more.")
     return pose_steps(frame, target, series, **asked)
+
+
+def _grouping(parting: Parting, columns: SeriesColumns) -> Parting:
+    """The same parting; to group by series is none, since series stay whole anyway."""
+    if parting.group is not None and parting.group == columns.time:
+        raise DataError(
+            f"Series cannot be grouped by {parting.group!r}, their times: name a column of sites or persons."
+        )
+    return replace(parting, group=None) if parting.group == columns.series else parting
 
 
 def _asked(channels: pd.DataFrame, target: Sequence[str], steps: Steps) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -259,12 +268,21 @@ def _parted_by_time(parting: Parting, steps: Steps, strata: NDArray[Any] | None)
             f"A series that is parted by time cannot be crossed in {parting.folds} folds, since later steps "
             "would train for earlier ones: leave the folds out."
         )
-    gap = max(int(parting.gap), steps.columns.horizon, min(LENGTHS[-1], int(steps.sizes.min()) // 8))
+    gap = max(int(parting.gap), steps.columns.furthest, min(LENGTHS[-1], int(steps.sizes.min()) // 8))
     shares = [parting.val_share, *(share for share in VAL_SHARES if share > parting.val_share)]
     for share in shares[:-1]:
         with suppress(SplitError):
             return split_times(steps, strata, val_share=share, gap=gap, min_positives=parting.min_positives)
-    return split_times(steps, strata, val_share=shares[-1], gap=gap, min_positives=parting.min_positives)
+    try:
+        return split_times(steps, strata, val_share=shares[-1], gap=gap, min_positives=parting.min_positives)
+    except SplitError as error:
+        if len(steps.starts) > 1 or strata is None:
+            raise
+        raise SplitError(
+            f"There is a single series, of {steps.n_steps} steps, so that its last steps choose; but whether they are "
+            f"{shares[0]:.0%} or {shares[-1]:.0%} of it, with {gap} steps left out before them, a part lacks a class: "
+            "give more series, or a longer one that holds each class early and late."
+        ) from error
 
 
 def _n_folds(parting: Parting, steps: Steps, groups: NDArray[Any] | None) -> int:

@@ -94,7 +94,8 @@ def _model(problem: Problem) -> Space:
     assert problem.steps is not None
     table: Options[Backbone] = SEQUENCES if problem.steps.columns.per_step else WHOLE
     if problem.looks_back:
-        table = fix({"backbone": SEQUENCES.only("lstm", "surroundings")}, "backbone.direction", "forward")["backbone"]
+        forward = {"backbone": SEQUENCES.only("lstm", "surroundings", "tcn")}
+        table = fix(forward, "backbone.direction", "forward")["backbone"]
     lengths = window_lengths(problem)
     middle = lengths[min(1, len(lengths) - 1)]
     longest = min(MAX_LENGTH, max(*lengths, int(problem.steps.sizes.max())))  # no window is longer than every series

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
+Integers = NDArray[np.int64]
 
 
 def average_precision(y: Array, score: Array) -> float:
@@ -25,9 +26,9 @@ def average_precision(y: Array, score: Array) -> float:
         >>> average_precision(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.4, 0.35, 0.8])).__round__(4)
         0.8333
     """
-    n_positive, n_negative = _counts(y, score)
-    gained = np.diff(n_positive, prepend=0)
-    return float((gained * n_positive / (n_positive + n_negative)).sum() / n_positive[-1])
+    gained, at_least, _ = _counts(y, score)
+    n_positive = np.cumsum(gained[::-1])[::-1]
+    return float((gained * n_positive / (n_positive + at_least)).sum() / n_positive[0])
 
 
 def roc_auc(y: Array, score: Array) -> float:
@@ -44,15 +45,17 @@ def roc_auc(y: Array, score: Array) -> float:
         >>> roc_auc(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.4, 0.35, 0.8]))
         0.75
     """
-    n_positive, n_negative = _counts(y, score)
-    before = n_positive - np.diff(n_positive, prepend=0) / 2
-    return float((np.diff(n_negative, prepend=0) * before).sum() / (n_positive[-1] * n_negative[-1]))
+    gained, at_least, above = _counts(y, score)
+    n_positive = gained.sum()
+    return float(1 - (gained * (at_least + above)).sum() / (2 * n_positive * (len(y) - n_positive)))
 
 
-def _counts(y: Array, score: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Positives and negatives with at least each of the distinct scores, from the greatest one on."""
-    order = np.argsort(score)[::-1]
-    ranked = score[order]
-    last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
-    n_positive = np.cumsum(y[order], dtype=np.float64)[last]
-    return n_positive, last + 1 - n_positive
+def _counts(y: Array, score: Array) -> tuple[Integers, Integers, Integers]:
+    """The positives with each of their distinct scores, ascending; the negatives with at least and with more than it.
+
+    To sort scores takes less room and time than to find their order.
+    """
+    distinct, gained = np.unique(score[y > 0.5], return_counts=True)
+    negatives = np.sort(score[y <= 0.5])
+    at_least, above = (len(negatives) - np.searchsorted(negatives, distinct, side=side) for side in ("left", "right"))
+    return gained, at_least, above

@@ -40,11 +40,6 @@ class Rows:
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, rows: Int[Tensor, " n_taken"]) -> "Rows":
-        """These rows, in this order."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Rows(self.inputs[rows], self.y[rows], weight, self.ids[rows])
-
     def to(self, device: torch.device, *, dtype: torch.dtype) -> "Rows":
         """The same rows on another device and in another precision; so many that labels are bytes, as they are read."""
         if not self.y.is_floating_point():

@@ -1,7 +1,7 @@
 """How good a stack is at the moment: losses and scores of named parts, in evaluation mode."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -117,12 +117,13 @@ def n_judged(fold: Fold) -> int:
 
 
 def subsample(rows: Rows, n_rows: int) -> Rows:
-    """At most `n_rows` rows, always the same ones, in their order.
+    """At most `n_rows` rows, always the same ones, in their order; their ids are their places among all.
 
     Raises:
         DataError: Not a single row is left.
     """
     if min(len(rows), n_rows) == 0:
         raise DataError("Training and validation need rows, but one of the two parts has none: give each at least one.")
-    few = rows.take(rows.inputs.draw(n_rows, generator=torch.Generator().manual_seed(0)))
-    return replace(few, y=few.y.to(few.inputs.numbers.dtype))
+    places = rows.inputs.draw(n_rows, generator=torch.Generator().manual_seed(0))
+    inputs, weight = rows.inputs[places], None if rows.weight is None else rows.weight[places]
+    return Rows(inputs, rows.y[places].to(inputs.numbers.dtype), weight, ids=places)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Any, final
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from automl_nn.errors import SpaceError
 from automl_nn.model.network import Network
 from automl_nn.task.base import Task
-from automl_nn.train.augmentation import augmentation
-from automl_nn.train.batches import Batches, Fold, Rows, one_after_the_other
-from automl_nn.train.by_class import ByClass
-from automl_nn.train.image_batches import ImageBatches
-from automl_nn.train.judge import Judge, Scores, Verdict, n_judged, n_statistics, subsample
+from automl_nn.train.batches import Fold, Rows
+from automl_nn.train.epoch import Epoch
+from automl_nn.train.feed import Feeder
+from automl_nn.train.judge import Judge, Verdict, n_judged, n_statistics, subsample
 from automl_nn.train.naming import names_of
+from automl_nn.train.pace import N_WARM_STEPS, seconds_per_step
 from automl_nn.train.precision import set_precision
 from automl_nn.train.pseudo import pseudo_rows
 from automl_nn.train.reconstruction import branch_of
@@ -27,67 +27,12 @@ from automl_nn.train.space import bucket
 from automl_nn.train.stability import Bands, Spike, SpikeKind
 from automl_nn.train.stack_loss import FoldLosses, StackLoss, Targets
 from automl_nn.train.step import Step, Stepper
-from automl_nn.train.window_batches import WindowBatches, window_batches
+from automl_nn.train.window_batches import WindowBatches
 
 Config = Mapping[str, Any]
 
 N_FEW_IMAGES = 64
 """Images by which it is told how long an evaluation takes."""
-
-N_WARM_STEPS = 3
-"""First steps that are left out of a measurement: memory is claimed and kernels are chosen in them."""
-
-LONG_PROBE, LONGEST_PROBE = 4, 16
-"""So many times as long as it should take, a measurement ends after two steps, or after one."""
-
-
-@final
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch did to each of the k candidates of a stack; every array has one value for each.
-
-    A candidate is a network, or, where there are several folds, its networks of all folds together: losses and gradient
-    norms are then means over the folds (the largest norm the largest), and scores those of all validation rows.
-
-    Args:
-        number: 1 for the first epoch.
-        train_loss: Loss as it is trained, of a fixed sample of the training rows, in evaluation mode.
-        val_loss: The same of the validation rows.
-        scores: `"train"` and `"val"` to score names to values, of the same two parts.
-        score: The task's metric on the validation part; greater is better; NaN for a candidate that failed.
-        grad_norm_median: Median gradient norm before clipping, over the steps that were finite.
-        grad_norm_p90: Its 90th percentile.
-        grad_norm_max: Its maximum.
-        clipped: Share of the steps whose gradient was clipped.
-        skipped: Number of steps left out because a loss or gradient was not finite.
-        learning_rate: Learning rate of the last step.
-        seconds: Wall time, evaluation included.
-        rows_per_second: Training rows per second of all networks together, evaluation not included.
-        spikes: Steps that were far outside the recent band; their `network` is the place of the candidate.
-        alive: Whether the candidate is still being trained.
-        failures: Place of a candidate to the sentence that says why it is not.
-        output: Validation outputs free of the loss's shift, `(k, n_val, d_out)`, fold after fold.
-        candidates: Which candidates these are: their places in the stack that training began with.
-    """
-
-    number: int
-    train_loss: NDArray[np.float64]
-    val_loss: NDArray[np.float64]
-    scores: Mapping[str, Scores]
-    score: NDArray[np.float64]
-    grad_norm_median: NDArray[np.float64]
-    grad_norm_p90: NDArray[np.float64]
-    grad_norm_max: NDArray[np.float64]
-    clipped: NDArray[np.float64]
-    skipped: NDArray[np.int64]
-    learning_rate: NDArray[np.float64]
-    seconds: float
-    rows_per_second: float
-    spikes: tuple[Spike, ...]
-    alive: NDArray[np.bool_]
-    failures: Mapping[int, str]
-    output: NDArray[Any]
-    candidates: tuple[int, ...]
 
 
 def stack_loss(train: Rows, configs: Sequence[Config], *, task: Task) -> StackLoss:
@@ -172,7 +117,7 @@ class Training:
         self._statistics = [rows.inputs for rows in statistics]
         self._losses = self._own_losses()
         self._pseudo = pseudo_rows(folds[0], configs[0], family=task.family) if len(folds) == 1 else None
-        self._batches = self._own_batches(seeds)
+        self._batches, self._ids = Feeder(network, folds, configs[0], task, seeds, self._pseudo).feed()
         self.n_epochs = int(configs[0]["n_epochs"])
         self._stepper = Stepper(
             self.network,
@@ -193,26 +138,6 @@ class Training:
 
     def _own_losses(self) -> list[StackLoss]:
         return [stack_loss(fold.train, self._configs, task=self._task) for fold in self._folds]
-
-    def _own_batches(self, seeds: Sequence[int]) -> Batches | ImageBatches | WindowBatches:
-        train, length = one_after_the_other([fold.train for fold in self._folds]), self.network.backbone.length
-        self._ids, family, sizes = train.ids.cpu(), self._task.family, [len(fold.train) for fold in self._folds]
-        if length > 1:
-            dtype = next(self.network.parameters()).dtype
-            windows: dict[str, Any] = {"family": family, "length": length, "dtype": dtype}
-            return window_batches(train, self._configs[0], seeds=seeds, sizes=sizes, **windows)
-        targets, batch_size = Targets.of(train.y, train.weight, family=family), int(self._configs[0]["batch_size"])
-        shared: dict[str, Any] = {"batch_size": batch_size, "seeds": seeds, "sizes": sizes}
-        if family == "embedding":
-            shared["shuffle"] = ByClass(targets.y, n_same=int(self._configs[0]["n_same"]))
-        if self._pseudo is not None:
-            train, targets, self._ids = self._pseudo.rows, self._pseudo.targets, self._pseudo.rows.ids.cpu()
-            shared |= {"sizes": [self._pseudo.n_read], "shuffle": self._pseudo.shuffle}
-        if train.inputs.images is not None:
-            config = {} if self.network.is_fixed else self._configs[0]
-            augment = augmentation(config, family=family, d_out=self._task.d_out)
-            return ImageBatches(train, targets, augment=augment, **shared)
-        return Batches(train.inputs, targets, **shared)
 
     def _own_parts(self) -> list[Network]:
         """The networks of each fold, as stacks that share the tensors of the whole."""
@@ -269,14 +194,8 @@ class Training:
         """
         self.network.reach(1.0)  # by when every layer learns
         n_warm = N_WARM_STEPS if self._folds[0].train.inputs.images is None else 1  # those of images take long
-        begun = time.perf_counter()
-        ends = [begun]
-        for _ in chain.from_iterable(self._steps(math.inf) for _ in range(self.n_epochs)):
-            ends.append(time.perf_counter())
-            if _is_measured(len(ends) - 1, ends[-1] - begun, seconds=seconds, n_warm=n_warm):
-                break
-        taken = np.diff(ends)
-        return self._batches.n_steps * float(np.median(taken[min(n_warm, len(taken) - 1) :]))
+        steps = chain.from_iterable(self._steps(math.inf) for _ in range(self.n_epochs))
+        return self._batches.n_steps * seconds_per_step(steps, seconds=seconds, n_warm=n_warm)
 
     def pace_of_judging(self) -> float:
         """Seconds that an evaluation takes; where rows are images, as a few of them tell."""
@@ -366,12 +285,6 @@ class Training:
             self._alive[place] = False
             for i in self.networks(place):
                 self._stepper.kill(i)
-
-
-def _is_measured(n_steps: int, taken: float, *, seconds: float, n_warm: int) -> bool:
-    """Whether the steps so far tell how fast a stack is, as well as the time allows."""
-    least = 2 * n_warm if taken < LONG_PROBE * seconds else 2 if taken < LONGEST_PROBE * seconds else 1
-    return taken >= seconds and n_steps >= least
 
 
 def _check(network: Network, configs: Sequence[Config], seeds: Sequence[int], *, n_folds: int) -> None:

@@ -58,7 +58,10 @@ class Targets:
         y = class_shares(self.y, d_out=d_out) if family == "classes" else self.y
         if self.weight is None:
             rows = y.reshape(-1, d_out)
-            return rows.mean(0) if y.is_floating_point() else rows.count_nonzero(0) / len(rows)
+            if y.is_floating_point():
+                return rows.mean(0)
+            counts = [column.count_nonzero() for column in rows.unbind(1)]  # of all columns at once: 8 bytes a label
+            return torch.stack(counts) / len(rows)
         weight = self.weight.expand_as(y).reshape(-1, d_out)
         return (weight * y.reshape(-1, d_out)).sum(0) / weight.sum(0).clamp_min(torch.finfo(y.dtype).tiny)
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from automl_nn.errors import BudgetError
-from automl_nn.train.loop import Epoch, Training
+from automl_nn.train.epoch import Epoch
+from automl_nn.train.loop import Training
 
 State = dict[str, Tensor]
 """Weights and buffers of one network."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from automl_nn.errors import DataError
@@ -19,13 +19,12 @@ from automl_nn.train.stack_loss import Targets
 @final
 @dataclass(frozen=True)
 class _Epoch:
-    """What one network reads in an epoch: windows, the steps of each that are its own, and what they count."""
+    """What one network reads in an epoch, batch by batch: windows, the steps that are their own, and their weights."""
 
     windows: Windows
-    begin: Int[Tensor, " n_windows"]
-    end: Int[Tensor, " n_windows"]
-    chosen: Int[Tensor, "n_steps batch"]
-    weight: Tensor
+    begin: Int[Tensor, " n_drawn"]
+    end: Int[Tensor, " n_drawn"]
+    weight: Float[Tensor, " n_drawn"]
 
 
 @final
@@ -137,8 +136,7 @@ class WindowBatches:
 
     def rows(self, network: int, step: int) -> Int[Tensor, " batch"]:
         """The steps at which the windows begin that a network saw at a step of the present epoch."""
-        epoch = self._epochs[network]
-        return epoch.windows.first[epoch.chosen[step]]
+        return self._epochs[network].windows.first[self._batch_at(step)]
 
     def epoch(self) -> Iterator[Batch]:
         """Draw windows anew and yield the batches."""
@@ -160,7 +158,11 @@ class WindowBatches:
         scores = output.detach().masked_fill(~is_negative, -torch.inf).nan_to_num(nan=-torch.inf)
         hardest = scores.flatten(1).view(len(scores), self._batch, -1).amax(2).to(self._hardness)
         for i, epoch in enumerate(self._epochs):
-            self._hardness[i, self._piece(epoch.windows.first[epoch.chosen[step]])] = hardest[i]
+            self._hardness[i, self._piece(epoch.windows.first[self._batch_at(step)])] = hardest[i]
+
+    def _batch_at(self, step: int) -> slice:
+        """Which of the windows of an epoch are read at a step."""
+        return slice(step * self._batch, (step + 1) * self._batch)
 
     def _piece(self, first: Tensor) -> Tensor:
         """Which piece of the steps, as long as a window, a window lies on for the most part."""
@@ -177,7 +179,9 @@ class WindowBatches:
         first, size, begin, end, has_event = (torch.cat(parts) for parts in zip(*cuts, strict=True))
         windows = self._candidates(network, first, has_event)
         drawn = self._sampling.draw(windows, n_steps=self.n_steps, batch=self._batch, generator=generator)
-        return _Epoch(Windows(first, size, self._length), begin, end, drawn.windows, drawn.weight)
+        chosen = drawn.windows.flatten()
+        first, size, begin, end = (part[chosen] for part in (first, size, begin, end))
+        return _Epoch(Windows(first, size, self._length), begin, end, drawn.weight.flatten())
 
     def _gathered(self, step: int) -> Batch:
         own = [self._of_network(epoch, step) for epoch in self._epochs]
@@ -185,10 +189,10 @@ class WindowBatches:
         return Batch(dense, codes, Targets(y, weight))
 
     def _of_network(self, epoch: _Epoch, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        chosen = epoch.chosen[step]
-        windows = Windows(epoch.windows.first[chosen], epoch.windows.size[chosen], self._length)
-        rows, counted = windows.rows(), windows.known()
-        begin, end, weight = (part.repeat_interleave(self._length) for part in self._by_window(epoch, step))
+        batch = self._batch_at(step)
+        rows, counted = epoch.windows[batch].rows(), epoch.windows[batch].known()
+        by_window = (part[batch] for part in (epoch.begin, epoch.end, epoch.weight))
+        begin, end, weight = (part.repeat_interleave(self._length) for part in by_window)
         weight = weight * (counted & (rows >= begin) & (rows < end))
         rows = rows.to(self._inputs.numbers.device)
         weight = weight.to(rows.device, self._dtype).unsqueeze(1)
@@ -196,10 +200,6 @@ class WindowBatches:
             weight = weight * self._targets.weight[rows]
         inputs = self._inputs.at(rows)
         return inputs.dense.to(self._dtype), inputs.codes, self._targets.y[rows].to(self._dtype), weight
-
-    def _by_window(self, epoch: _Epoch, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        chosen = epoch.chosen[step]
-        return epoch.begin[chosen], epoch.end[chosen], epoch.weight[step]
 
 
 def events(y: Tensor, *, family: Family) -> Bool[Tensor, " n_rows"]:
@@ -212,7 +212,7 @@ def events(y: Tensor, *, family: Family) -> Bool[Tensor, " n_rows"]:
     if family == "values":
         return torch.zeros(len(y), dtype=torch.bool, device=y.device)
     if family == "labels":
-        return (y > 0.5 if y.is_floating_point() else y.bool()).any(dim=1)
+        return (y > 0.5).any(dim=1) if y.is_floating_point() else y.any(dim=1).view(torch.bool)  # a byte, no copy
     known = y[:, 0].isfinite() if y.shape[1] == 1 else y.isfinite().all(dim=1)
     codes = y[:, 0].nan_to_num() if y.shape[1] == 1 else y.nan_to_num().argmax(dim=1)
     common = codes[known].mode().values if known.any() else codes.new_zeros(())

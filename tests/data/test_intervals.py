@@ -59,7 +59,7 @@ def test_moments_and_numbers_of_steps_are_taken():
         ({"start": ["2026-01-01", "2026-01-02"]}, "are numbers, but 'start' of intervals holds moments"),
     ],
 )
-def test_intervals_that_cannot_be_are_refused(change, why, capsys, tmp_path, monkeypatch):
+def test_intervals_that_cannot_be_are_refused(change, why):
     intervals = pd.DataFrame({"pump": ["a", "b"], "start": [1, 3], "end": [5, 4]} | change)
     with pytest.raises(DataError, match=why):
         label_intervals(frame(), intervals, "leak", series=BY)
@@ -70,7 +70,7 @@ def test_the_shell_takes_intervals_and_refuses_wrong_ones(capsys):
     intervals = pd.DataFrame({"pump": list("abcdefghijkl"), "start": range(1, 13), "end": range(3, 15)})
     intervals.to_csv("leaks.csv", index=False)
     asked = ["steps.csv", "--target", "leak", "--series-id", "pump", "--time", "minute", "--per-step"]
-    assert main(["check", *asked, "--intervals", "leaks.csv"]) == 0
+    assert main(["check", *asked, "--intervals", "leaks.csv", "--quick"]) == 0
     assert "12 events" in capsys.readouterr().out
     intervals.assign(end=99).to_csv("leaks.csv", index=False)
     assert main(["tune", *asked, "--intervals", "leaks.csv", "--n-trials", "1"]) == 2

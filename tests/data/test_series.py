@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from automl_nn.data.panel import Panel
-from automl_nn.data.series import SeriesColumns, Steps, refuse_empty_channels
+from automl_nn.data.series import SeriesColumns, Steps
+from automl_nn.data.series_labels import refuse_empty_channels
 from automl_nn.data.series_split import split_series, split_times
 from automl_nn.errors import DataError, SplitError
 
@@ -64,6 +65,7 @@ def test_stretches_begin_behind_gaps_and_with_each_series():
     [
         ({"s": [1, 1], "t": [2, 1]}, "The times of series 1 are not sorted: 1.0 follows 2.0"),
         ({"s": [1, 1], "t": [2, 2]}, "Series 1 has two steps at t = 2.0"),
+        ({"s": [2, 1, 1, 1, 1], "t": [3, 2, 3, 4, 2]}, "Series 1 has two steps at t = 2.0"),
         ({"s": [1, None], "t": [1, 2]}, "Column 's' is missing in row 1"),
         ({"s": [1, 1], "t": [1, None]}, "Column 't' is missing in row 1"),
         ({"s": [1, 1, 2, 2], "t": [0, 1, 0, 60]}, "The steps of series 2 are 60 times as far apart as those of 1"),

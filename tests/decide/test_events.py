@@ -222,6 +222,33 @@ def test_goals_are_named_in_events():
     assert event_utility(Goal(max_alarms=3, n_periods=2)) is UTILITIES["recall"]
 
 
+def _alike(scores, *, n_series=6):
+    """Series of one event each with these scores; those of other steps are from 0 to 1."""
+    marked = np.zeros((n_series, 300), dtype=np.float32)
+    marked[:, 100 : 100 + len(scores)] = 1
+    values = np.random.default_rng(0).uniform(size=marked.shape)
+    values[:, 100 : 100 + len(scores)] = scores
+    return values.ravel(), marked.ravel(), np.arange(0, marked.size + 1, 300)
+
+
+def test_of_equal_triggers_one_that_bridges_gaps_goes_before_one_that_drops_short_alarms():
+    scores, y, offsets = _alike([5, -5] + 10 * [5])
+    trigger = _choose(scores, y, offsets, rule="best trigger").trigger
+    dropping = Trigger(3.0, 3.0, min_duration=2)
+    both = (event_metrics(one, scores, y=y, offsets=offsets, tolerance=2) for one in (trigger, dropping))
+    assert [found["f1"] for found in both] == [1, 1]
+    assert (trigger.min_duration, trigger.merge_gap) == (1, 2)
+
+
+def test_few_events_bridge_a_gap_as_long_as_they_are_only_where_constraints_ask_for_it():
+    scores, y, offsets = _alike(5 * [5] + 30 * [-5] + 5 * [5])
+    usual = 40 + 2 * 2
+    assert _choose(scores, y, offsets, rule="best trigger").trigger.merge_gap == usual
+    assert _choose(scores, y, offsets).trigger.merge_gap <= usual / 2
+    bound = _choose(scores, y, offsets, goal=Goal("precision", min_recall=0.9, min_precision=0.9))
+    assert (bound.rule, bound.trigger.merge_gap, bound.metrics["precision"]) == ("broad plateau", usual, 1)
+
+
 def test_equal_triggers_are_settled_by_the_simplest():
     scores, y, offsets = _series(10, shift=50.0)
     axes, tally = _tallied(scores, y, offsets)

@@ -9,12 +9,14 @@ from automl_nn.model.backbones.base import plain_parts
 from automl_nn.model.backbones.surroundings import Surroundings
 from automl_nn.model.build import build, model_space
 from automl_nn.model.inputs import Inputs
+from automl_nn.model.stack import Linear
 from automl_nn.space.draw import defaults
 from automl_nn.space.edit import fix
+from automl_nn.train.gradients import Gradients
 
 LENGTH = 16
 SMALL = {
-    "lstm": {"n_layers": 2, "d_block": 6},
+    "lstm": {"n_layers": 2, "d_block": 6, "recurrent_dropout": 0.5},
     "surroundings": {"n_blocks": 2, "d_block": 6},
     "tcn": {"n_blocks": 3, "d_block": 6},
     "unet": {"n_levels": 2, "d_block": 6},
@@ -86,13 +88,18 @@ def test_the_gradient_reaches_every_parameter(name):
         assert zero_branch or parameter.grad.abs().sum() > 0, path
 
 
+def open_branches(net):
+    """Draw the layers that start as nothing."""
+    for module in net.modules():
+        if isinstance(module, Linear) and module.zero:
+            module.weight.data.normal_()
+
+
 @every_sequence
 def test_a_step_sees_its_neighbours_on_both_sides(name):
     inputs = steps(LENGTH)
     net = network(name, inputs)
-    if name == "tcn":  # its branches start as nothing
-        for block in net.backbone.blocks:
-            block.second.weight.data.normal_()
+    open_branches(net)
     net.eval()
     dense = inputs.dense[None].requires_grad_()
     net(dense, inputs.codes[None])[0, LENGTH // 2].sum().backward()
@@ -101,10 +108,11 @@ def test_a_step_sees_its_neighbours_on_both_sides(name):
     assert seen[LENGTH // 2 + 1]
 
 
-@pytest.mark.parametrize("name", ["lstm", "surroundings"])
+@pytest.mark.parametrize("name", ["lstm", "surroundings", "tcn"])
 def test_a_forward_network_does_not_look_ahead(name):
     inputs = steps(LENGTH)
     net = network(name, inputs, direction="forward")
+    open_branches(net)
     net.eval()
     dense = inputs.dense[None].requires_grad_()
     net(dense, inputs.codes[None])[0, 7].sum().backward()
@@ -134,16 +142,43 @@ def test_surroundings_over_a_span_are_pandas_rolling_statistics():
 
 def test_the_lstm_is_torchs():
     inputs = steps(2 * LENGTH)
-    layer = network("lstm", inputs, n_layers=1).backbone.layers[0]
-    torchs = torch.nn.LSTM(3, 6, batch_first=True, bidirectional=True)
+    layer = network("lstm", inputs, n_layers=1, recurrent_dropout=0.0).backbone.layers[0]
+    windows = inputs.dense.view(1, 2, LENGTH, 3)
+    torch.testing.assert_close(layer(windows)[0], torchs(layer, layer.recurrent)(windows[0])[0])
+
+
+def torchs(layer, recurrent):
+    """Torch's layer with the weights of ours, but for the recurrent ones."""
+    made = torch.nn.LSTM(3, 6, batch_first=True, bidirectional=True)
     with torch.no_grad():
         for i, suffix in enumerate(("", "_reverse")):
-            getattr(torchs, f"weight_ih_l0{suffix}").copy_(layer.inward[i][0])
-            getattr(torchs, f"weight_hh_l0{suffix}").copy_(layer.recurrent[i][0])
-            getattr(torchs, f"bias_ih_l0{suffix}").copy_(layer.bias[i][0])
-            getattr(torchs, f"bias_hh_l0{suffix}").zero_()
-    windows = inputs.dense.view(1, 2, LENGTH, 3)
-    torch.testing.assert_close(layer(windows)[0], torchs(windows[0])[0])
+            getattr(made, f"weight_ih_l0{suffix}").copy_(layer.inward[i][0])
+            getattr(made, f"weight_hh_l0{suffix}").copy_(recurrent[i][0])
+            getattr(made, f"bias_ih_l0{suffix}").copy_(layer.bias[i][0])
+            getattr(made, f"bias_hh_l0{suffix}").zero_()
+    return made
+
+
+def test_a_cell_forgets_the_same_weights_at_every_step_and_none_in_evaluation():
+    inputs = steps(2 * LENGTH)
+    layer = network("lstm", inputs, n_layers=1, recurrent_dropout=0.5).backbone.layers[0]
+    windows, dropped = inputs.dense.view(1, 2, LENGTH, 3), []
+    handle = layer.dropout.register_forward_hook(lambda *hooked: dropped.append(hooked[2]))
+    told = layer(windows)[0]
+    handle.remove()
+    torch.testing.assert_close(told, torchs(layer, dropped)(windows[0])[0])
+    for weights, own in zip(dropped, layer.recurrent, strict=True):
+        assert 0 < (weights == 0).sum() < weights.numel()
+        torch.testing.assert_close(weights, torch.where(weights == 0, 0.0, 2 * own))
+    torch.testing.assert_close(layer.eval()(windows)[0], torchs(layer, layer.recurrent)(windows[0])[0])
+
+
+def test_weights_of_cells_and_of_the_head_decay_and_biases_do_not():
+    net = network("lstm", steps(LENGTH))
+    decaying = [part.decays for part in Gradients(net, k=1).slices(0) for _ in part.values]
+    values = [value for part in Gradients(net, k=1).slices(0) for value in part.values]
+    assert all(decays == (value.dim() == 2) for decays, value in zip(decaying, values, strict=True))
+    assert sum(decaying) == 2 * 2 * 2 + 1  # inward and recurrent, of two layers in two directions, and the head
 
 
 def test_the_lstm_starts_with_orthogonal_memory_and_open_forget_gates():

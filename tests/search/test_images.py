@@ -15,9 +15,9 @@ from automl_nn.search.image_spaces import QUICK_EPOCHS
 from automl_nn.search.images import pose_images
 from automl_nn.search.parting import Parting
 from automl_nn.search.portfolio import first_trials, portfolio_for
-from automl_nn.search.probe import probed
 from automl_nn.search.sharing import Shelf, get, put
 from automl_nn.search.spaces import edit_space, space_for
+from automl_nn.search.study_spec import probed, spec_of
 from automl_nn.space.draw import defaults
 from automl_nn.space.ranges import Choice
 from automl_nn.study import Study
@@ -86,7 +86,7 @@ def test_labels_that_do_not_fit_are_refused(pixels, y, error, sentence):
 
 def test_a_spec_brings_back_the_first_images_that_choose(pixels):
     problem = posed(pixels)
-    table, images = probed(problem.spec())
+    table, images = probed(spec_of(problem))
     assert table.n_rows == 4
     assert (images.pixels == problem.images.pixels[problem.split.val[:4]]).all()
 

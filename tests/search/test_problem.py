@@ -7,8 +7,8 @@ import pytest
 from automl_nn.data.table import Table
 from automl_nn.errors import DataError, SplitError
 from automl_nn.search.parting import Parting
-from automl_nn.search.probe import N_PROBE
 from automl_nn.search.problem import pose
+from automl_nn.search.study_spec import N_PROBE, spec_of
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(
@@ -59,16 +59,16 @@ def test_too_few_positives_are_refused():
 
 
 def test_the_spec_is_plain_json_and_tells_changed_data():
-    spec = pose(FRAME, ["y"]).spec()
+    spec = spec_of(pose(FRAME, ["y"]))
     assert json.loads(json.dumps(spec)) == spec
     changed = FRAME.copy()
     changed.loc[7, "x"] += 1e-15
-    assert pose(changed, ["y"]).spec()["data"] != spec["data"]
+    assert spec_of(pose(changed, ["y"]))["data"] != spec["data"]
 
 
 def test_the_probe_reads_back_as_the_rows_that_it_was():
     problem = pose(FRAME, ["y"])
-    probe = pd.DataFrame(json.loads(json.dumps(problem.spec()["probe"])))
+    probe = pd.DataFrame(json.loads(json.dumps(spec_of(problem)["probe"])))
     read = Table.from_schema(probe, problem.table.schema())
     kept = problem.table.take(problem.split.val[:N_PROBE])
     pd.testing.assert_frame_equal(read.numbers(), kept.numbers(), check_exact=True)
@@ -91,7 +91,7 @@ def test_bad_weights_are_refused(weight):
 
 
 def test_other_weights_are_another_problem():
-    specs = [pose(FRAME, ["y"], weight=weight).spec() for weight in (None, np.ones(200), np.arange(200.0))]
+    specs = [spec_of(pose(FRAME, ["y"], weight=weight)) for weight in (None, np.ones(200), np.arange(200.0))]
     assert len({spec["data"]["weight"] for spec in specs}) == 3
 
 

@@ -133,6 +133,26 @@ def test_the_season_before_is_found_and_told_in_the_unit_of_the_target(horizon):
     np.testing.assert_allclose(again, row.output, atol=1e-5)
 
 
+def test_each_horizon_has_its_own_season_before_and_later_values_are_quantities():
+    frame = seasonal_series().assign(y=lambda frame: 3 * frame["x"] + 7)
+    by = SeriesColumns("s", horizon=[13, 1, 5])
+    problem = pose_steps(frame, ["x", "y"], by, parting=Parting(folds=1))
+    assert problem.task.targets == ("x+1", "x+5", "x+13", "y+1", "y+5", "y+13")
+    assert SeriesColumns(**problem.steps.columns.to_json()) == problem.steps.columns
+    alike = {"rtol": 1e-4, "atol": 1e-3}
+    for place, (name, horizon) in enumerate((name, horizon) for name in "xy" for horizon in (1, 5, 13)):
+        truth = frame.groupby("s")[name].shift(-horizon)
+        np.testing.assert_allclose(problem.task.prediction(problem.y)[:, place], truth, **alike)
+    row = next(iter(fit_references(problem, timeout=None, seed=0)))
+    assert row.state == "complete"
+    for output in (row.output, Reference.from_bytes(row.payload).output(problem.table, starts=problem.steps.starts)):
+        found = problem.task.prediction(output)
+        for place, (name, horizon) in enumerate((name, horizon) for name in "xy" for horizon in (1, 5, 13)):
+            before = frame.groupby("s")[name].shift(-(-horizon // 12) * 12 - horizon).fillna(frame[name]).to_numpy()
+            rows = problem.split.val if len(found) < len(frame) else slice(None)
+            np.testing.assert_allclose(found[:, place], before[rows], rtol=1e-4)
+
+
 def test_without_a_season_the_present_value_is_told():
     frame = seasonal_series().assign(x=lambda frame: frame["x"] * 0 + np.random.default_rng(0).normal(size=len(frame)))
     problem = pose_steps(frame, ["x"], SeriesColumns("s", horizon=3), parting=Parting(folds=1))

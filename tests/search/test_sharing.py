@@ -11,6 +11,7 @@ import torch
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problem import pose
 from automl_nn.search.sharing import Shelf, get, put, shared_folder
+from automl_nn.search.study_spec import spec_of
 
 CONFIG = {"name": "robust", "max_one_hot": 8}
 
@@ -36,7 +37,7 @@ def test_a_problem_comes_back_as_it_was(problem, tmp_path):
     again = get(tmp_path / "problem")
     pd.testing.assert_frame_equal(again.table.frame, problem.table.frame)
     np.testing.assert_array_equal(again.y, problem.y)
-    assert again.spec() == problem.spec()
+    assert spec_of(again) == spec_of(problem)
 
 
 def test_writing_to_what_was_read_changes_nothing_for_others(tmp_path):
@@ -58,6 +59,7 @@ def test_shared_rows_are_those_that_a_process_makes_for_itself(problem, shelf):
             assert torch.equal(ours.inputs.dense, theirs.inputs.dense)
             assert torch.equal(ours.inputs.codes, theirs.inputs.codes)
             assert torch.equal(ours.y, theirs.y)
+            assert np.shares_memory(theirs.ids.numpy(), getattr(problem.split, part))  # not encoded, so not copied
         assert shared.encoder.to_json() == own.encoder.to_json()
 
 

@@ -8,6 +8,7 @@ from automl_nn.errors import DataError, SpaceError
 from automl_nn.model.build import build
 from automl_nn.model.encoders import Inputs
 from automl_nn.space.draw import defaults
+from automl_nn.train.batches import Rows
 from automl_nn.train.clipping import CLIPS
 from automl_nn.train.judge import subsample
 from automl_nn.train.loop import fit
@@ -221,7 +222,8 @@ def test_a_stack_takes_one_config_and_seed_for_each_network(setting):
 def test_a_part_without_rows_is_refused(setting):
     configs = [setting.config()]
     network = setting.network(configs, seeds=[0])
-    empty = setting.val.take(torch.arange(0))
+    val = setting.val
+    empty = Rows(val.inputs[:0], val.y[:0], weight=None, ids=val.ids[:0])
     with pytest.raises(DataError, match="at least one"):
         next(fit(network, setting.train, empty, configs, task=setting.task, seeds=[0]))
 

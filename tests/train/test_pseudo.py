@@ -68,6 +68,16 @@ def test_with_them_training_reads_more_rows_and_ends_elsewhere(problem):
     assert bool((targets.weight[:n_labelled] == 1).all())
 
 
+@pytest.mark.parametrize(("knob", "value"), [("threshold", 0.9), ("weight", 0.2), ("start", 0.9), ("n_each", 1)])
+def test_another_value_of_a_knob_is_another_training(problem, knob, value):
+    usual = {"name": "confident", "threshold": 0.5, "weight": 0.5, "start": 0.1, "n_each": 2}
+    losses = [
+        [row.val_loss for row in curve(problem, **{f"train.pseudo.{path}": one for path, one in own.items()})[1]]
+        for own in (usual, usual | {knob: value})
+    ]
+    assert losses[0] != losses[1]
+
+
 @pytest.mark.parametrize("family", ["classes", "labels"])
 def test_only_what_is_sure_counts(family):
     output = torch.tensor([[[5.0, -5.0], [0.2, 0.0]]])

@@ -64,11 +64,19 @@ def test_images_without_a_label_change_the_training_where_they_are_drawn_and_onl
     assert losses(drawn) != losses(drawn_other)
 
 
+@pytest.mark.parametrize(("knob", "value"), [("weight", 0.1), ("side", 4), ("d_block", 4)])
+def test_another_value_of_a_knob_is_another_training(pixels, knob, value):
+    settings = DRAWN | {"train.n_epochs": 2}
+    usual, other = (
+        trained(posed(pixels), **own)[1] for own in (settings, settings | {f"train.reconstruction.{knob}": value})
+    )
+    assert losses(usual) != losses(other)
+
+
 def test_scores_are_those_of_labelled_rows(pixels):
     problem = posed(pixels)
     attempt, rows = trained(problem, **DRAWN)
-    (output,) = (attempt.outcome(0, "complete", stopped=None).output,)
-    assert len(output) == len(problem.split.val)
+    assert len(attempt.outcome(0, "complete", stopped=None).output) == len(problem.split.val)
     assert set(problem.split.val) < set(range(60))
     assert rows[0][0].metrics["val"].keys() == trained(problem)[1][0][0].metrics["val"].keys()
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from automl_nn.model.backbones.base import Backbone, Drawn, Parts
 from automl_nn.model.backbones.sequence import LENGTH
-from automl_nn.model.dropout import Dropout
+from automl_nn.model.dropout import Dropout, inverted
 from automl_nn.space.options import Option
-from automl_nn.space.ranges import Choice, Integer
+from automl_nn.space.ranges import Choice, Integer, Real
 
 
 @final
@@ -18,7 +18,9 @@ class LSTM(Backbone):
     """Layers of long short-term memory over the steps of a window, in one direction or both.
 
     Its kernels do not stack: the networks of a stack run one after another. Activation and normalization of the recipe
-    play no part; dropout drops the same units at every step of a window, between the layers and before the head.
+    play no part; dropout drops the same units at every step of a window, between the layers and before the head. In the
+    cells, single weights of what a step is told of the step before are dropped, the same ones at all steps of a batch:
+    so the fused kernel can be used.
 
     Args:
         d_in: Width of the input.
@@ -27,13 +29,16 @@ class LSTM(Backbone):
         direction: `both`, or `forward`: a step sees only what came before it.
         length: Steps of a window.
         parts: What stands between the layers.
+        recurrent_dropout: Share of the recurrent weights that are dropped in training; 0, as in networks that were
+            stored before there was a choice, drops none.
 
     Shape:
         Input `(k or 1, n_windows * length, d_in)`, output `(k, n_windows * length, d_out)`.
 
     Source:
         Hochreiter and Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735; both directions: Graves and Schmidhuber
-        (2005); forget bias 1: Jozefowicz et al. (2015); one dropout mask a window: arXiv:1512.05287.
+        (2005); forget bias 1: Jozefowicz et al. (2015); one dropout mask a window: arXiv:1512.05287; dropped recurrent
+        weights: Merity et al. (2018), arXiv:1708.02182, section 3.
 
     Example:
         >>> from automl_nn.model.backbones.base import plain_parts
@@ -42,11 +47,22 @@ class LSTM(Backbone):
         torch.Size([5, 32, 16])
     """
 
-    def __init__(self, *, d_in: int, n_layers: int, d_block: int, direction: str, length: int, parts: Parts) -> None:
+    def __init__(
+        self,
+        *,
+        d_in: int,
+        n_layers: int,
+        d_block: int,
+        direction: str,
+        length: int,
+        parts: Parts,
+        recurrent_dropout: float = 0.0,
+    ) -> None:
         n_directions = 2 if direction == "both" else 1
         super().__init__(d_out=n_directions * d_block, length=length, looks_back=n_directions == 1)
         widths = [d_in] + [self.d_out] * (n_layers - 1)
-        self.layers = nn.ModuleList(_Layer(parts.k, width, d_block, n_directions) for width in widths)
+        within = Dropout([inverted(recurrent_dropout)] * parts.k, parts.dropout.noise)
+        self.layers = nn.ModuleList(_Layer(width, d_block, n_directions, within) for width in widths)
         self.dropout = parts.dropout
 
     def forward(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
@@ -66,9 +82,10 @@ def _dropped(dropout: Dropout, windows: Float[Tensor, "k n length d"]) -> Float[
 class _Layer(Drawn):
     """One layer of each network: input weights, recurrent weights and biases, gate by gate, for each direction."""
 
-    def __init__(self, k: int, d_in: int, d: int, n_directions: int) -> None:
+    def __init__(self, d_in: int, d: int, n_directions: int, dropout: Dropout) -> None:
         super().__init__()
-        self._d, self._n_directions = d, n_directions
+        self._d, self._n_directions, self.dropout = d, n_directions, dropout
+        k = len(dropout.noise.generators)
         self.inward = nn.ParameterList(torch.zeros(k, 4 * d, d_in) for _ in range(n_directions))
         self.recurrent = nn.ParameterList(torch.zeros(k, 4 * d, d) for _ in range(n_directions))
         self.bias = nn.ParameterList(torch.zeros(k, 4 * d) for _ in range(n_directions))
@@ -83,16 +100,19 @@ class _Layer(Drawn):
             bias.data[i, self._d : 2 * self._d] = 1.0  # the forget gate: what is known stays known
 
     def forward(self, x: Float[Tensor, "#k n length d_in"]) -> Float[Tensor, "k n length d_out"]:
+        recurrent = [self.dropout(weights) for weights in self.recurrent]
         k = len(self.bias[0])
-        return torch.stack([self._alone(i, x[i if len(x) > 1 else 0]) for i in range(k)])
+        return torch.stack([self._alone(i, x[i if len(x) > 1 else 0], recurrent) for i in range(k)])
 
-    def _alone(self, i: int, x: Float[Tensor, "n length d_in"]) -> Float[Tensor, "n length d_out"]:
+    def _alone(
+        self, i: int, x: Float[Tensor, "n length d_in"], recurrent: list[Tensor]
+    ) -> Float[Tensor, "n length d_out"]:
         """Network i by torch's fused kernel, which wants a second bias."""
         none = torch.zeros_like(self.bias[0][i])
         weights = [
             part
-            for inward, recurrent, bias in zip(self.inward, self.recurrent, self.bias, strict=True)
-            for part in (inward[i], recurrent[i], bias[i], none)
+            for inward, own, bias in zip(self.inward, recurrent, self.bias, strict=True)
+            for part in (inward[i], own[i], bias[i], none)
         ]
         rest = x.new_zeros(self._n_directions, len(x), self._d)
         both = self._n_directions == 2
@@ -107,6 +127,7 @@ OPTION: Option[Backbone] = Option(
         "n_layers": Integer(1, 2, default=1, valid=(1, 8)),
         "d_block": Integer(16, 128, default=64, log=True, valid=(1, 4096)),
         "direction": Choice(("both", "forward")),
+        "recurrent_dropout": Choice((0.0, 0.2), also=Real(0.0, 0.5, default=0.0, valid=(0.0, 0.95))),
     },
     source="doi:10.1162/neco.1997.9.8.1735",
 )

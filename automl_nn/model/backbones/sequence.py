@@ -19,7 +19,9 @@ LENGTH: Space = {"length": Choice((64, 128, 256), default=128, also=Integer(8, M
 
 @final
 class Convolution(nn.Module):
-    """A dense layer over steps at equal distances, the step itself in their middle; windows are continued by zeros.
+    """A dense layer over steps at equal distances, the step itself in their middle or at their end.
+
+    Windows are continued by zeros.
 
     It is one batched product over shifted copies: it stacks as dense layers do, and its weights `(k, n_taps * d_in,
     d_out)` are drawn by the same initializers.
@@ -31,6 +33,7 @@ class Convolution(nn.Module):
         length: Steps of a window.
         n_taps: Steps that are seen at once, odd.
         dilation: Distance between them.
+        looks_back: Whether the step itself is the last one of them.
 
     Shape:
         Input `(k or 1, n_windows * length, d_in)`, output `(k, n_windows * length, d_out)`.
@@ -45,10 +48,21 @@ class Convolution(nn.Module):
         [20.0, 31.0, 42.0, 3.0]
     """
 
-    def __init__(self, k: int, d_in: int, d_out: int, *, length: int, n_taps: int, dilation: int = 1) -> None:
+    def __init__(
+        self,
+        k: int,
+        d_in: int,
+        d_out: int,
+        *,
+        length: int,
+        n_taps: int,
+        dilation: int = 1,
+        looks_back: bool = False,
+    ) -> None:
         super().__init__()
         self.dense = Linear(k, n_taps * d_in, d_out)
-        self._length, self._reach = length, range(-(n_taps // 2) * dilation, n_taps // 2 * dilation + 1, dilation)
+        n_before = n_taps - 1 if looks_back else n_taps // 2
+        self._length, self._reach = length, [(tap - n_before) * dilation for tap in range(n_taps)]
 
     def forward(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
         k, n_rows, d_in = x.shape

@@ -39,8 +39,7 @@ class Surroundings(Fitted, Backbone):
     Of each channel a step is told its value, its moves since a few steps before (and until a few steps later), and over
     short and long spans their mean, their deviation, that of the moves, and how many deviations the value and the last
     move lie from their means. The latter two tell what is unusual in a series, even if another series is a thousand
-    times as large. Nothing is known beyond a window. Features are centred and scaled as training windows
-    say.
+    times as large. Nothing is known beyond a window. Features are centred and scaled as training windows say.
 
     Args:
         d_in: Width of the input.

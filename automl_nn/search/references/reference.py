@@ -104,7 +104,7 @@ class Reference:
             arrays, description = load(blob), read_metadata(blob)
             kind = MODELS[description["reference"]]
             models = (kind.from_arrays(_of_fold(arrays, fold)) for fold in range(description["n_models"]))
-            view = View(**description["view"]) if "view" in description else None
+            view = View.from_json(description["view"]) if "view" in description else None
             shrunk = Shrunk(**description["shrunk"]) if "shrunk" in description else None
             encoder = Encoder.from_json(description["encoder"])
             return Reference(description["reference"], encoder, tuple(models), view, shrunk)

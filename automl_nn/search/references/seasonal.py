@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from automl_nn.data.series import SeriesColumns
 from automl_nn.errors import BudgetError
 from automl_nn.model.encoders import Encoder, fit_encoder
 from automl_nn.model.scalers import Standard
@@ -61,7 +62,7 @@ def _covariance(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
 
 
 def fit_seasonal(problem: Problem) -> ReferenceRow:
-    """The value at the same place of the last season that is known, for each step that chooses.
+    """The value at the same place of the last season that is known, for each step that chooses and each horizon.
 
     Steps before which no season is known are told the present value.
 
@@ -75,19 +76,15 @@ def fit_seasonal(problem: Problem) -> ReferenceRow:
     assert steps is not None
     assert isinstance(task, Regression)
     names = problem.table.take([0]).numbers().columns.tolist()
-    if not set(task.targets) <= set(names):
+    targets, horizons = _asked(task, steps.columns)
+    if not set(targets) <= set(names):
         raise BudgetError("The target is no number, so that it has no season.")
-    columns = [names.index(name) for name in task.targets]
+    columns = [names.index(name) for name in targets]
     encoder = _encoder(problem, task, columns)
-    train = problem.folds[0].train
-    firsts = steps.stretches(train)
-    pieces = np.split(train, firsts[1:])[:MOST_STRETCHES]
-    period = season([problem.table.take(piece).numbers().to_numpy(np.float64)[:, columns[0]] for piece in pieces])
-    horizon = steps.columns.horizon
-    view = View(per_step=True, causal=True, lag=-(-horizon // period) * period - horizon)
-    weight = np.zeros((encoder.d_dense, task.d_out))
-    weight[columns, range(task.d_out)] = 1.0
-    model = Linear(weight, np.zeros(task.d_out), np.zeros(0, dtype=np.int64))
+    period = _season_of(problem, columns[0])
+    before = [-(-horizon // period) * period - horizon for horizon in horizons]
+    view = View(per_step=True, causal=True, lags=tuple(sorted(set(before))))
+    model = _told(encoder, task, columns, [sorted(set(before)).index(lag) for lag in before])
     whole = view.output(model, problem.inputs(encoder, np.arange(problem.table.n_rows)))
     output = np.asarray(whole[problem.split.val], dtype=np.float32)
     metrics = task.scores(problem.compared.y, output)
@@ -97,7 +94,7 @@ def fit_seasonal(problem: Problem) -> ReferenceRow:
         score=metrics[task.metric],
         metrics=metrics,
         seconds=time.monotonic() - start,
-        n_rows=len(train),
+        n_rows=len(problem.folds[0].train),
         n_parameters=1,
         output=output,
         payload=Reference(SEASONAL, encoder, (model,), view).to_bytes(),
@@ -105,11 +102,46 @@ def fit_seasonal(problem: Problem) -> ReferenceRow:
     )
 
 
+def _season_of(problem: Problem, column: int) -> int:
+    """The season that training series tell of a number."""
+    assert problem.steps is not None
+    train = problem.folds[0].train
+    pieces = np.split(train, problem.steps.stretches(train)[1:])[:MOST_STRETCHES]
+    return season([problem.table.take(piece).numbers().to_numpy(np.float64)[:, column] for piece in pieces])
+
+
+def _asked(task: Regression, columns: SeriesColumns) -> tuple[list[str], list[int]]:
+    """The channel of each quantity, and how many steps later its value is asked for."""
+    horizons = columns.horizons
+    if len(horizons) == 1:
+        return list(task.targets), [*horizons] * task.d_out
+    own = [horizons[place % len(horizons)] for place in range(task.d_out)]
+    return [name.removesuffix(f"+{horizon}") for name, horizon in zip(task.targets, own, strict=True)], own
+
+
 def _encoder(problem: Problem, task: Regression, columns: list[int]) -> Encoder:
-    """An encoder that brings the targets to the unit of outputs."""
+    """An encoder that brings channels to the unit of outputs; of several that one channel has, to that of the first."""
     table = problem.table.take(problem.telling(problem.split.train))
     encoder = fit_encoder(table, scaler=Standard, max_one_hot=0, texts=problem.text_encoders)
     assert isinstance(encoder.scaler, Standard)
     center, scale = encoder.scaler.center.copy(), encoder.scaler.scale.copy()
-    center[columns], scale[columns] = task.means, 1 / np.asarray(task.scales)
+    for column, mean, deviation in reversed(list(zip(columns, task.means, task.scales, strict=True))):
+        center[column], scale[column] = mean, 1 / deviation
     return replace(encoder, scaler=Standard(center, scale))
+
+
+def _told(encoder: Encoder, task: Regression, columns: list[int], places: list[int]) -> Linear:
+    """A channel's value so many steps before as each output.
+
+    Args:
+        encoder: Brings channels to units.
+        task: Has the unit of each output.
+        columns: The channel of each output.
+        places: Which of the lags of a view it is told at.
+    """
+    assert isinstance(encoder.scaler, Standard)
+    center, deviation = encoder.scaler.center[columns], 1 / encoder.scaler.scale[columns]
+    weight = np.zeros((encoder.d_dense * (max(places) + 1), task.d_out))
+    weight[np.asarray(places) * encoder.d_dense + columns, range(task.d_out)] = deviation / task.scales
+    bias = (center - task.means) / task.scales
+    return Linear(weight, np.asarray(bias), np.zeros(0, dtype=np.int64))

@@ -49,8 +49,8 @@ class View:
     Args:
         per_step: Whether each step is a row; else each series is one.
         causal: Whether a step is told nothing of later ones.
-        lag: A step is told nothing but its values so many steps before, or its own where the series began later; None
-            for what surrounds it.
+        lags: A step is told nothing but its values so many steps before, for each of them, or its own where the series
+            began later; None for what surrounds it.
 
     Example:
         >>> x = torch.arange(12.0).unsqueeze(1)
@@ -63,22 +63,28 @@ class View:
 
     per_step: bool
     causal: bool
-    lag: int | None = None
+    lags: tuple[int, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain JSON values."""
         return asdict(self)
 
+    @staticmethod
+    def from_json(known: dict[str, Any]) -> "View":
+        """The view that `to_json` told."""
+        lags = known["lags"]
+        return View(known["per_step"], known["causal"], None if lags is None else tuple(lags))
+
     def width(self, d_dense: int) -> int:
         """Numbers of a row."""
-        if self.lag is not None:
-            return d_dense
+        if self.lags is not None:
+            return d_dense * len(self.lags)
         return d_dense * (len(self._offsets) + 1 + 2 * len(SPANS) + 2 if self.per_step else 7 + N_SEGMENTS)
 
     @property
     def reach(self) -> tuple[int, int]:
         """Steps that a step is told of, behind it and before it."""
-        return 0 if self.causal else max(SPANS) // 2, max(SPANS) if self.lag is None else self.lag
+        return 0 if self.causal else max(SPANS) // 2, max(SPANS) if self.lags is None else max(self.lags)
 
     @property
     def _offsets(self) -> tuple[int, ...]:
@@ -130,8 +136,8 @@ class View:
         sizes = np.diff(starts, append=len(x))
         first, last = np.repeat(starts, sizes), np.repeat(starts + sizes - 1, sizes)
         here = np.arange(len(x))
-        if self.lag is not None:
-            return np.asarray(x[np.where(here - self.lag >= first, here - self.lag, here)])
+        if self.lags is not None:
+            return np.hstack([x[np.where(here - lag >= first, here - lag, here)] for lag in self.lags])
         columns: list[NDArray[Any]] = [x, *(x[np.clip(here + offset, first, last)] for offset in self._offsets)]
         sums, squares = (_running_sums(values) for values in (x.astype(np.float64), x.astype(np.float64) ** 2))
         for span in SPANS:

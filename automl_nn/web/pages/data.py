@@ -190,7 +190,8 @@ def _series_words(spec: Mapping[str, Any], known: Mapping[str, Any]) -> str:
     parts += [f"ordered by {columns['time']!r}"] if columns.get("time") else []
     parts += [f"a step every {duration(seconds)}"] if seconds else []
     kind = "each step has a label" if columns.get("per_step") else "each series has one label"
-    ahead = f", {columns['horizon']} steps ahead" if columns.get("horizon") else ""
+    horizon = columns.get("horizon")
+    ahead = f", {str(horizon).strip('[]')} steps ahead" if horizon else ""
     return f"{', '.join(parts)}; {kind}{ahead}."
 
 

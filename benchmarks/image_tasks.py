@@ -146,7 +146,7 @@ def of_labels(asked: Asked, X: Array, y: Array, rows: Array, known: Array, test:
     classifier = ImageClassifier(**asked.budget(seed=seed))
     try:
         probability = classifier.fit(X[rows], known[rows]).predict_proba(X[test])
-    except AutoMLError:
+    except (AutoMLError, ValueError):  # ValueError is scikit-learn's where there is no row at all
         return float(y[test].mean())
     return float(average_precision_score(y[test], probability, average="macro"))
 
@@ -203,8 +203,7 @@ def sentence(told: Mapping[str, tuple[float, float]]) -> str:
 
 def counted(embedder: ImageEmbedder) -> str:
     """Triplets of the images that choose, in the first and the last epoch of the best trial."""
-    epochs, best = embedder.study_.epochs(), embedder.trials_["number"].iloc[0]
-    own = epochs[epochs["number"] == best]
+    own = embedder.study_.epochs(embedder.study_.best_number)
     kinds = {kind: own[f"val.{kind}_triplets"] for kind in ("hard", "semi_hard", "easy")}
     return "triplets " + ", ".join(f"{kind} {n.iloc[0]:.0f} -> {n.iloc[-1]:.0f}" for kind, n in kinds.items())
 

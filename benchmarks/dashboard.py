@@ -19,13 +19,13 @@ from optuna.distributions import distribution_to_json
 from sqlalchemy import Connection, insert
 
 from automl_nn.errors import DivergedError
-from automl_nn.search import claims, records
-from automl_nn.search.claims import Worker
-from automl_nn.search.records import EpochRow, Outcome
 from automl_nn.search.spaces import default_space
-from automl_nn.search.store import Store
-from automl_nn.search.trial_rows import PARAMS
 from automl_nn.space.draw import suggest
+from automl_nn.store import claims, records
+from automl_nn.store.claims import Worker
+from automl_nn.store.records import EpochRow, Outcome
+from automl_nn.store.store import Store
+from automl_nn.store.trial_rows import PARAMS
 from automl_nn.task.tasks import Binary
 
 N_TRIALS, N_EPOCHS, N_ROWS, N_KEPT = 5_000, 20, 2_000, 20

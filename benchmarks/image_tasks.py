@@ -7,6 +7,7 @@
     python benchmarks/image_tasks.py fusion         # log loss: image and table, image alone, table alone
     python benchmarks/image_tasks.py unlabelled     # accuracy with 5 % of labels: the others left out, and taking part
 
+`labels` takes 3,000 images, then 1,500, of which half of the labels are few; trials are compared by average precision.
 Data are made of scikit-learn's digits by `written_digits.py`; `--npz FILE` takes others, with arrays `X`, `y` and, for
 `fusion`, `table`. Each way has a number of trials and of epochs, or of seconds, that takes some minutes on one core;
 `--trials`, `--seconds`, `--epochs` and `--seeds` set others.
@@ -15,7 +16,7 @@ Data are made of scikit-learn's digits by `written_digits.py`; `--npz FILE` take
 import argparse
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -49,6 +50,9 @@ OPTIMIZERS_TRIED: Mapping[str, Mapping[str, Any]] = {
 }
 
 TRAIN_SHARE = 0.75
+
+N_LABELLED = (3000, 1500)
+"""Collages of each set for `labels`; the larger one is read in fewer epochs, so that networks see as many images."""
 
 N_SHOWN = 7
 """Labelled digits of each class, 5 % of those that train."""
@@ -119,12 +123,20 @@ def of_epochs(problem: Problem, chosen: Mapping[str, Any]) -> Iterator[Mapping[s
 
 
 def labels(asked: Asked) -> None:
+    if asked.npz is not None:
+        X, y = asked.given("X", "y")
+        _half_of_labels(asked, f"{len(X)} images", [(X, y)] * asked.seeds)
+        return
+    for n in N_LABELLED:
+        made = [collages(seed=seed, side=24, most=3, n=n) for seed in range(asked.seeds)]
+        epochs = None if asked.epochs is None else max(1, asked.epochs * min(N_LABELLED) // n)
+        _half_of_labels(replace(asked, epochs=epochs), f"{n} images", [(X, y) for X, _heat, y in made])
+
+
+def _half_of_labels(asked: Asked, what: str, sets: Sequence[tuple[Array, Array]]) -> None:
+    """Each way with half of the labels, on one set for each seed."""
     found = []
-    for seed in range(asked.seeds):
-        if asked.npz is None:
-            X, _, y = collages(seed=seed, side=24, most=3)
-        else:
-            X, y = asked.given("X", "y")
+    for seed, (X, y) in enumerate(sets):
         train, gaps = part(len(X), seed=seed), np.random.default_rng(seed).random(y.shape) < 0.5
         half = np.where(gaps, np.nan, y.astype(float))
         whole = train & np.isfinite(half).all(axis=1)
@@ -135,15 +147,16 @@ def labels(asked: Asked) -> None:
             "drop the row": (whole, half),
         }
         found.append({name: of_labels(asked, X, y, rows, known, ~train, seed) for name, (rows, known) in ways.items()})
-        print(f"seed {seed}: " + ", ".join(f"{name} {score:.4f}" for name, score in found[-1].items()), flush=True)
+        scores = ", ".join(f"{name} {score:.4f}" for name, score in found[-1].items())
+        print(f"{what}, seed {seed}: {scores}", flush=True)
     mean = pd.DataFrame(found).mean()
-    share = mean["half of them"] / mean["all labels"]
-    print("mean: " + ", ".join(f"{name} {score:.4f}" for name, score in mean.items()) + f"; half / all {share:.3f}")
+    scores = ", ".join(f"{name} {score:.4f}" for name, score in mean.items())
+    print(f"{what}, mean: {scores}; half / all {mean['half of them'] / mean['all labels']:.3f}", flush=True)
 
 
 def of_labels(asked: Asked, X: Array, y: Array, rows: Array, known: Array, test: Array, seed: int) -> float:
     """Mean average precision on rows that test; that of a ranking at random where there are too few to learn from."""
-    classifier = ImageClassifier(**asked.budget(seed=seed))
+    classifier = ImageClassifier(metric="average_precision", **asked.budget(seed=seed))
     try:
         probability = classifier.fit(X[rows], known[rows]).predict_proba(X[test])
     except (AutoMLError, ValueError):  # ValueError is scikit-learn's where there is no row at all

@@ -26,8 +26,8 @@ from automl_nn.search import stack_run, tune
 from automl_nn.search.attempt import Progress
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.events import TrialEnded
-from automl_nn.search.records import EpochRow, Outcome
 from automl_nn.space.options import Config
+from automl_nn.store.records import EpochRow, Outcome
 
 METRICS = ("neg_log_loss", "average_precision", "roc_auc", "accuracy", "f1", "balanced_accuracy")
 

@@ -13,11 +13,11 @@ import numpy as np
 import optuna
 from sqlalchemy import Connection, insert
 
-from automl_nn.search.claims import Worker
-from automl_nn.search.records import EpochRow, Outcome
-from automl_nn.search.schema import EpochTable, RunTable
-from automl_nn.search.store import Store
-from automl_nn.search.trial_rows import PARAMS, TRIALS
+from automl_nn.store.claims import Worker
+from automl_nn.store.records import EpochRow, Outcome
+from automl_nn.store.schema import EpochTable, RunTable
+from automl_nn.store.store import Store
+from automl_nn.store.trial_rows import PARAMS, TRIALS
 
 N_TRIALS, N_REPORTS, N_STORED = 50, 20, 5_000
 KNOBS = [f"knob_{i}" for i in range(15)]

@@ -20,12 +20,12 @@ def digits() -> tuple[Array, Array]:
     return (found.images * 15).astype(np.uint8), found.target
 
 
-def collages(*, seed: int, side: int, most: int) -> tuple[Array, Array, Array]:
+def collages(*, seed: int, side: int, most: int, n: int = N_COLLAGES) -> tuple[Array, Array, Array]:
     """Some digits on a canvas: images, heat of size 0.01 at their middles, and which digits there are."""
     found, rng = load_digits(), np.random.default_rng(seed)
-    images = np.zeros((N_COLLAGES, side, side), dtype=np.uint8)
-    heat = np.zeros((N_COLLAGES, side, side), dtype=np.float32)
-    labels = np.zeros((N_COLLAGES, 10), dtype=np.float32)
+    images = np.zeros((n, side, side), dtype=np.uint8)
+    heat = np.zeros((n, side, side), dtype=np.float32)
+    labels = np.zeros((n, 10), dtype=np.float32)
     y, x = np.mgrid[:side, :side]
     for image, warm, label in zip(images, heat, labels, strict=True):
         for _ in range(rng.integers(0, most + 1)):

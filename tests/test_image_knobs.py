@@ -24,7 +24,7 @@ SMALL = {
 }
 """Quick."""
 
-OURS = ("model.backbone", "model.normalization", "model.pixels", "train.augmentation")
+OURS = ("model.backbone", "model.normalization", "model.pixels", "model.readings", "train.augmentation")
 """Knobs that only images have; `test_knobs.py` has the others."""
 
 WITHOUT_WEIGHTS = "pretrained"

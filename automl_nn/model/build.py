@@ -24,6 +24,7 @@ from automl_nn.model.initializers import INITIALIZERS, check_symmetry, spread_bi
 from automl_nn.model.network import Network, evaluating
 from automl_nn.model.normalizations import NORMALIZATIONS
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
+from automl_nn.model.readings import READINGS, Reading
 from automl_nn.model.recipes import RECIPES
 from automl_nn.model.stack import Activations, Linear, Noise
 from automl_nn.space.draw import flatten
@@ -32,7 +33,7 @@ from automl_nn.space.ranges import Held, Integer, Real, Value
 
 Config = Mapping[str, Any]
 
-SHARED = ("encoder", "d_category", "pixels", "backbone", "normalization", "beside", "fusion")
+SHARED = ("encoder", "d_category", "pixels", "readings", "backbone", "normalization", "beside", "fusion")
 """What of a model config is equal for networks that are stacked, besides the numeric embedding."""
 
 N_SAMPLE = 2048
@@ -210,7 +211,15 @@ def _assemble(
         noise=noise,
         scale=None if images is None else PIXELS.make(shared["pixels"], k=k, images=images),
         fusion=fusion,
+        readings=_readings(shared, images),
     )
+
+
+def _readings(config: Config, images: ImageRows | None) -> tuple[Reading, ...]:
+    """How images are shown to a trained network; rows without any are read once."""
+    if images is None or "readings" not in config:
+        return (Reading(),)
+    return READINGS.make(config["readings"], shape=images.shape)
 
 
 def _backbone(config: Config, images: ImageRows | None, parts: Parts) -> Backbone:

@@ -18,6 +18,7 @@ from automl_nn.model.encoders import Inputs
 from automl_nn.model.heads import Head, MapHead, MemberHead
 from automl_nn.model.normalizations import BatchNorm
 from automl_nn.model.numeric import NumericEmbedding
+from automl_nn.model.readings import Reading, mean_map
 from automl_nn.model.stack import Noise, part, select, take
 
 MIN_WINDOWS = 64
@@ -37,6 +38,7 @@ class Network(nn.Module):
         noise: The networks' sources of randomness in training.
         scale: For the values of images; None where none are read.
         fusion: Joins the hidden units of images with the columns beside them; None where there are no such columns.
+        readings: How an image is shown to it once it is trained; the mean of what it says of each counts.
 
     Shape:
         `dense` is `(k or 1, batch, d_in)`, `codes` `(k or 1, batch, n_codes)`, `pixels` `(k or 1, batch, channels,
@@ -56,9 +58,10 @@ class Network(nn.Module):
         noise: Noise,
         scale: nn.Module | None = None,
         fusion: Fusion | None = None,
+        readings: tuple[Reading, ...] = (Reading(),),
     ) -> None:
         super().__init__()
-        self.n_numeric = n_numeric
+        self.n_numeric, self.readings = n_numeric, readings
         self.embedding, self.categories = embedding, categories
         self.backbone, self.head, self.noise = backbone, head, noise
         self.scale, self.fusion = scale, fusion
@@ -128,6 +131,19 @@ class Network(nn.Module):
         output: Tensor = self(inputs.dense[None], inputs.codes[None], None if pixels is None else pixels[None])
         return output
 
+    def _read_often(self, inputs: Inputs) -> Float[Tensor, "k batch outputs"]:
+        """Outputs as of `read`, the mean over all ways in which images are shown."""
+        if len(self.readings) == 1:
+            return self.read(inputs)
+        dense, codes, pixels = inputs.dense[None], inputs.codes[None], inputs.pixels
+        assert pixels is not None, "rows without images are read once"
+        outputs = [self(dense, codes, reading.shown(pixels)[None]) for reading in self.readings]
+        if not self.says_pixels:
+            return torch.stack(outputs).mean(0)
+        height, width = pixels.shape[2:]
+        maps = [output.unflatten(2, (height, width, -1)).movedim(-1, 2) for output in outputs]
+        return mean_map(maps, self.readings).movedim(2, -1).flatten(2)
+
     def features(
         self, dense: Float[Tensor, "#k batch d_in"], codes: Int[Tensor, "#k batch n_codes"]
     ) -> Float[Tensor, "#k batch d_features"]:
@@ -165,12 +181,13 @@ class Network(nn.Module):
         batch_size = max(batch_size // self.n_members, 1)
         n_rows = max(batch_size, MIN_WINDOWS * length) if length > 1 else batch_size
         with evaluating(self):
-            outputs = (self.read(batch) for batch in inputs.batches(n_rows, length=length, looks_back=looks_back))
+            batches = inputs.batches(n_rows, length=length, looks_back=looks_back)
+            outputs = (self._read_often(batch) for batch in batches)
             return inputs.joined(outputs, n_rows=n_rows, length=length, looks_back=looks_back)
 
     def remember(self, inputs: Inputs) -> None:
         """Let a backbone of fixed features compute those of these rows now, once for the whole training."""
-        if isinstance(self.backbone, Remembering):
+        if isinstance(self.backbone, Remembering) and self.backbone.is_fixed:
             with self.backbone.memory.open():
                 self.predict(inputs)
 

@@ -29,7 +29,7 @@ def read_pretrained(source: str) -> tuple[nn.Module, str]:
         ModelFileError: transformers is missing, or there are no such weights, or they are no network of images.
     """
     transformers = _transformers()
-    if os.sep in source and not _is_hub_name(source) and not Path(source).exists():
+    if os.sep in source and not (_is_hub_name(source) or Path(source).exists()):
         raise ModelFileError(f"There is no folder {source!r}: name one that holds config.json and model.safetensors.")
     is_local = Path(source).exists()
     if is_local:
@@ -100,8 +100,9 @@ def _check_folder(folder: Path) -> None:
 
 
 def _is_hub_name(source: str) -> bool:
-    """Whether it may be `owner/name` rather than a path."""
-    return source.count("/") == 1 and not source.startswith((".", "/", "~"))
+    """Whether it may be `owner/name` rather than a path, as it is if there is a folder of the owner's name."""
+    owner, _, name = source.partition("/")
+    return bool(owner and name) and "/" not in name and owner[0] not in ".~" and not Path(owner).is_dir()
 
 
 def _transformers() -> Any:
@@ -114,7 +115,7 @@ def _transformers() -> Any:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".:")
+    return (lines[0] if lines else type(error).__name__).rstrip(" .:")
 
 
 @contextmanager

@@ -211,8 +211,7 @@ class Training:
     def _epoch(self, number: int, *, end: float) -> Epoch:
         start = time.perf_counter()
         self.network.train()
-        steps = list(self._steps(end - self._judging))
-        record = Record.of(steps)
+        record = Record.of(self._steps(end - self._judging))
         trained = time.perf_counter()
         train, val = self._judge()
         if self._pseudo is not None:
@@ -228,7 +227,7 @@ class Training:
             score=np.where(self._alive, val.scores[self._task.metric], np.nan),
             **self._told(record),
             seconds=time.perf_counter() - start,
-            rows_per_second=len(steps) * self._batches.batch_size * self.network.k / (trained - start),
+            rows_per_second=len(record.loss) * self._batches.batch_size * self.network.k / (trained - start),
             spikes=found,
             alive=self._alive.copy(),
             failures=dict(self._failures),
@@ -280,8 +279,8 @@ class Training:
         every = np.asarray(self._by_candidate(np.asarray(record.skip.all(0))).any(0))
         mute = np.array([not np.isfinite(output).all() for output in val.output])
         for place in np.flatnonzero(self._alive & (every | mute)).tolist():
-            what = "every step had a loss or gradient" if every[place] else "the validation output"
-            self._failures[place] = f"In epoch {number} {what} that was not finite: lower the learning rate, or clip."
+            what = "every step had a loss or gradient that" if every[place] else "the validation output"
+            self._failures[place] = f"In epoch {number} {what} was not finite: lower the learning rate, or clip."
             self._alive[place] = False
             for i in self.networks(place):
                 self._stepper.kill(i)

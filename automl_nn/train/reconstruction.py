@@ -106,8 +106,9 @@ def branch_of(network: Network, fold: Fold, config: Mapping[str, Any], *, seeds:
         seeds: One for each network.
     """
     own = RECONSTRUCTION.make(config["reconstruction"]) if "reconstruction" in config else None
-    if own is None or fold.unlabelled is None or network.is_fixed:
+    if own is None or fold.unlabelled is None:
         return None
+    network.remember(fold.unlabelled.inputs)
     images = one_after_the_other([fold.train, fold.unlabelled]).inputs.images
     assert images is not None
     batch_size = min(int(config["batch_size"]), len(fold.train))

@@ -1,20 +1,25 @@
 """What the steps of one epoch were like, as arrays."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
 from typing import final
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from automl_nn.train.stability import Bands, Spike, SpikeKind
 from automl_nn.train.step import Step
 
 MAX_SPIKES = 10
 """Spikes kept per network and epoch; a broken network would fill the store with them."""
+
+N_AT_ONCE = 64
+"""Steps that are kept as they come."""
 
 
 @final
@@ -29,11 +34,14 @@ class Record:
     rate: Float[np.ndarray, "n_steps k"]
 
     @staticmethod
-    def of(steps: Sequence[Step]) -> "Record":
-        """Bring the steps from the device, all at once."""
-        fields = ("loss", "norm", "divisor", "skip", "rate")
-        stacked = torch.stack([torch.stack([getattr(step, name).double() for step in steps]) for name in fields])
-        loss, norm, divisor, skip, rate = stacked.cpu().numpy()
+    def of(steps: Iterator[Step]) -> "Record":
+        """Take the steps and bring them from the device, all at once.
+
+        Few of them are kept as they come: tensors of a few bytes that stay would part the memory that steps take
+        again and again.
+        """
+        pieces = iter(lambda: list(islice(steps, N_AT_ONCE)), [])
+        loss, norm, divisor, skip, rate = torch.cat([_stacked(piece) for piece in pieces], dim=1).cpu().numpy()
         return Record(loss, norm, divisor, skip > 0, rate)
 
     def norms(self) -> dict[str, NDArray[np.float64]]:
@@ -73,3 +81,8 @@ class Record:
             for i in np.flatnonzero(alive).tolist()
             for step in np.flatnonzero(outside[:, i])[:MAX_SPIKES].tolist()
         )
+
+
+def _stacked(steps: Sequence[Step]) -> Float[Tensor, "n_fields n_steps k"]:
+    """The fields of some steps, in their order."""
+    return torch.stack([torch.stack([getattr(step, field.name).double() for step in steps]) for field in fields(Step)])

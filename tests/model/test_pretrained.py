@@ -209,9 +209,12 @@ def test_a_truncated_file_of_weights_is_refused(folders, tmp_path):
         read_pretrained(str(tmp_path))
 
 
-def test_a_folder_that_does_not_exist_is_refused(tmp_path):
+@pytest.mark.parametrize("form", ["{0}/gone", "weights/gone", "./gone", "a/b/gone"])
+def test_a_folder_that_does_not_exist_is_refused_and_not_looked_for_on_the_hub(tmp_path, monkeypatch, form):
+    (tmp_path / "weights").mkdir()
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelFileError, match="There is no folder"):
-        read_pretrained(str(tmp_path / "gone"))
+        read_pretrained(form.format(tmp_path))
 
 
 def test_no_name_of_weights_is_asked_for():

@@ -13,6 +13,7 @@ from automl_nn.model.stack import Linear
 from automl_nn.space.draw import defaults
 from automl_nn.space.edit import fix
 from automl_nn.train.gradients import Gradients
+from automl_nn.train.precision import may_round, set_precision
 
 LENGTH = 16
 SMALL = {
@@ -143,13 +144,13 @@ def test_surroundings_over_a_span_are_pandas_rolling_statistics():
 def test_the_lstm_is_torchs():
     inputs = steps(2 * LENGTH)
     layer = network("lstm", inputs, n_layers=1, recurrent_dropout=0.0).backbone.layers[0]
-    windows = inputs.dense.view(1, 2, LENGTH, 3)
+    windows = inputs.dense.view(1, LENGTH, 2, 3)
     torch.testing.assert_close(layer(windows)[0], torchs(layer, layer.recurrent)(windows[0])[0])
 
 
 def torchs(layer, recurrent):
     """Torch's layer with the weights of ours, but for the recurrent ones."""
-    made = torch.nn.LSTM(3, 6, batch_first=True, bidirectional=True)
+    made = torch.nn.LSTM(3, 6, bidirectional=True)
     with torch.no_grad():
         for i, suffix in enumerate(("", "_reverse")):
             getattr(made, f"weight_ih_l0{suffix}").copy_(layer.inward[i][0])
@@ -162,7 +163,7 @@ def torchs(layer, recurrent):
 def test_a_cell_forgets_the_same_weights_at_every_step_and_none_in_evaluation():
     inputs = steps(2 * LENGTH)
     layer = network("lstm", inputs, n_layers=1, recurrent_dropout=0.5).backbone.layers[0]
-    windows, dropped = inputs.dense.view(1, 2, LENGTH, 3), []
+    windows, dropped = inputs.dense.view(1, LENGTH, 2, 3), []
     handle = layer.dropout.register_forward_hook(lambda *hooked: dropped.append(hooked[2]))
     told = layer(windows)[0]
     handle.remove()
@@ -171,6 +172,28 @@ def test_a_cell_forgets_the_same_weights_at_every_step_and_none_in_evaluation():
         assert 0 < (weights == 0).sum() < weights.numel()
         torch.testing.assert_close(weights, torch.where(weights == 0, 0.0, 2 * own))
     torch.testing.assert_close(layer.eval()(windows)[0], torchs(layer, layer.recurrent)(windows[0])[0])
+
+
+def gradients(net, inputs):
+    net.train()
+    net(inputs.dense[None], inputs.codes[None]).square().mean((1, 2)).sum().backward()
+    return {path: parameter.grad for path, parameter in used(net)}
+
+
+def test_an_lstm_in_bfloat16_learns_nearly_what_it_learns_in_float32():
+    inputs = steps(4 * LENGTH)
+    exact, near, alone = (network("lstm", inputs, seeds=seeds) for seeds in ((3, 4), (3, 4), (4,)))
+    assert set_precision(near, "bfloat16") == set_precision(alone, "bfloat16") == torch.float32
+    found, own = gradients(near, inputs), gradients(alone, inputs)
+    for path, right in gradients(exact, inputs).items():
+        assert found[path].dtype == torch.float32
+        assert (found[path] - right).norm() < 0.05 * right.norm(), path
+        torch.testing.assert_close(found[path][1:], own[path], msg=path)
+    torch.testing.assert_close(near.predict(inputs), exact.predict(inputs), atol=0, rtol=0)
+
+
+def test_an_lstm_may_be_rounded():
+    assert may_round(network("lstm", steps(LENGTH), d_block=64), n_rows=2048)
 
 
 def test_weights_of_cells_and_of_the_head_decay_and_biases_do_not():

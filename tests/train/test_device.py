@@ -1,8 +1,11 @@
+import resource
+import sys
+
 import pytest
 import torch
 
 from automl_nn.errors import BudgetError
-from automl_nn.train.device import threads
+from automl_nn.train.device import keep_memory, threads
 
 TINY = 1e-39
 
@@ -27,3 +30,14 @@ def test_the_number_of_threads_is_what_it_was_after_an_error():
 def test_no_threads_are_refused():
     with pytest.raises(BudgetError, match="at least 1"), threads(0):
         pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is not given back between steps")
+def test_memory_that_a_step_frees_is_kept_for_the_next_one():
+    keep_memory()
+    taken, n_pages = [], 2**26 // resource.getpagesize()
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        assert all(part[0] for part in [torch.ones(2**21) for _ in range(8)])  # 64 MiB
+        taken.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    assert min(taken[1:]) < n_pages / 2  # a part of it may be given to others meanwhile

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from automl_nn.data.image import Images
+from automl_nn.model.backbones.pretrained import Pretrained
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.images import pose_images
@@ -126,3 +127,22 @@ def test_networks_beside_columns_draw_too(pixels):
         config = defaults(edit_space(space_for(problem), own | DRAWN | {"model.backbone.name": name}))
         rows = [row for (row,) in Attempt(Encodings(problem), [config], seeds=[0]).epochs(seconds=60.0)]
         assert np.isfinite(rows[-1].row.val_loss)
+
+
+def test_frozen_features_are_computed_once_and_the_head_above_them_learns_to_draw(pixels, tmp_path, monkeypatch):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.ResNetConfig(embedding_size=4, hidden_sizes=[4], depths=[1], layer_type="basic")
+    transformers.ResNetModel(config).save_pretrained(tmp_path / "tiny")
+    n_seen = []
+    compute = Pretrained._computed
+    monkeypatch.setattr(Pretrained, "_computed", lambda self, x, i: n_seen.append(len(x)) or compute(self, x, i))
+    own = {"weights": str(tmp_path / "tiny"), "side": 16, "d_head": 4}
+    settings = {f"model.backbone.{knob}": value for knob, value in own.items()} | {"train.n_epochs": 2}
+    problem = posed(pixels)
+    every = []
+    for drawn in ({"train.reconstruction.name": "none"}, DRAWN):
+        config = defaults(edit_space(space_for(problem), settings | drawn))
+        attempt = Attempt(Encodings(problem), [config], seeds=[0])
+        every.append(losses([[progress.row for progress in some] for some in attempt.epochs(seconds=60.0)]))
+    assert every[0] != every[1]
+    assert sum(n_seen) == len(pixels)

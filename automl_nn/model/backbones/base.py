@@ -66,9 +66,11 @@ class Remembering(nn.Module, ABC):
 
     Args:
         memory: Where they are kept.
+        is_fixed: Whether they are fixed indeed; where they are not, nothing is kept.
     """
 
     memory: Memory
+    is_fixed: bool = True
 
 
 @final

@@ -20,7 +20,8 @@ class LSTM(Backbone):
     Its kernels do not stack: the networks of a stack run one after another. Activation and normalization of the recipe
     play no part; dropout drops the same units at every step of a window, between the layers and before the head. In the
     cells, single weights of what a step is told of the step before are dropped, the same ones at all steps of a batch:
-    so the fused kernel can be used.
+    so the fused kernel can be used. While `rounds` is set, layers round what they read and tell in training, their
+    weights and their cells to bfloat16, where the processor can; gradients of weights are summed in float32.
 
     Args:
         d_in: Width of the input.
@@ -66,29 +67,39 @@ class LSTM(Backbone):
         self.dropout = parts.dropout
 
     def forward(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
-        windows = x.reshape(len(x), -1, self.length, x.shape[2])
+        told = x.reshape(len(x), -1, self.length, x.shape[2]).transpose(1, 2)
         for layer in self.layers:
-            windows = _dropped(self.dropout, layer(windows))
-        return windows.flatten(1, 2)
+            told = _dropped(self.dropout, layer(told))
+        return told.transpose(1, 2).to(x.dtype, memory_format=torch.contiguous_format).flatten(1, 2)
 
 
-def _dropped(dropout: Dropout, windows: Float[Tensor, "k n length d"]) -> Float[Tensor, "k n length d"]:
+def _dropped(dropout: Dropout, told: Float[Tensor, "k length n d"]) -> Float[Tensor, "k length n d"]:
     """Dropout that drops a unit in all steps of a window or in none."""
-    mask: Tensor = dropout(torch.ones_like(windows[:, :, 0]))
-    return windows * mask.unsqueeze(2)
+    ones = torch.ones_like(told[:, 0], dtype=torch.float32, requires_grad=False)
+    mask: Tensor = dropout(ones)
+    return told if mask is ones else told * mask.to(told.dtype).unsqueeze(1)
 
 
 @final
 class _Layer(Drawn):
-    """One layer of each network: input weights, recurrent weights and biases, gate by gate, for each direction."""
+    """One layer of each network: input weights, recurrent weights and biases, gate by gate, for each direction.
+
+    It reads and tells steps first, windows second, as the fused kernel does: so nothing is copied around it.
+    """
 
     def __init__(self, d_in: int, d: int, n_directions: int, dropout: Dropout) -> None:
         super().__init__()
-        self._d, self._n_directions, self.dropout = d, n_directions, dropout
+        self._d, self._n_directions, self.dropout, self.rounds = d, n_directions, dropout, False
         k = len(dropout.noise.generators)
         self.inward = nn.ParameterList(torch.zeros(k, 4 * d, d_in) for _ in range(n_directions))
         self.recurrent = nn.ParameterList(torch.zeros(k, 4 * d, d) for _ in range(n_directions))
         self.bias = nn.ParameterList(torch.zeros(k, 4 * d) for _ in range(n_directions))
+
+    @property
+    def weight(self) -> Float[Tensor, "k four_d d"]:
+        """The recurrent weights of one direction: their size tells whether rounding may pay."""
+        weights: Tensor = self.recurrent[0]
+        return weights
 
     def draw(self, i: int, *, gain: float, generator: torch.Generator) -> None:
         for inward, recurrent, bias in zip(self.inward, self.recurrent, self.bias, strict=True):
@@ -99,25 +110,30 @@ class _Layer(Drawn):
             bias.data[i].zero_()
             bias.data[i, self._d : 2 * self._d] = 1.0  # the forget gate: what is known stays known
 
-    def forward(self, x: Float[Tensor, "#k n length d_in"]) -> Float[Tensor, "k n length d_out"]:
+    def forward(self, x: Float[Tensor, "#k length n d_in"]) -> Float[Tensor, "k length n d_out"]:
+        dtype = torch.bfloat16 if self.rounds and self.training and _can_round(x.device) else self.weight.dtype
         recurrent = [self.dropout(weights) for weights in self.recurrent]
-        k = len(self.bias[0])
-        return torch.stack([self._alone(i, x[i if len(x) > 1 else 0], recurrent) for i in range(k)])
-
-    def _alone(
-        self, i: int, x: Float[Tensor, "n length d_in"], recurrent: list[Tensor]
-    ) -> Float[Tensor, "n length d_out"]:
-        """Network i by torch's fused kernel, which wants a second bias."""
-        none = torch.zeros_like(self.bias[0][i])
-        weights = [
-            part
+        parts = [
+            part.to(dtype).unbind()
             for inward, own, bias in zip(self.inward, recurrent, self.bias, strict=True)
-            for part in (inward[i], own[i], bias[i], none)
+            for part in (inward, own, bias, torch.zeros_like(bias))  # the kernel wants a second bias
         ]
-        rest = x.new_zeros(self._n_directions, len(x), self._d)
+        by_network = list(zip(*parts, strict=True))
+        x = x.to(dtype).expand(len(by_network), -1, -1, -1)
+        told = [self._alone(windows, weights) for windows, weights in zip(x, by_network, strict=True)]
+        return torch.stack(told) if len(told) > 1 else told[0].unsqueeze(0)
+
+    def _alone(self, x: Float[Tensor, "length n d_in"], weights: tuple[Tensor, ...]) -> Float[Tensor, "length n d_out"]:
+        """One network by torch's fused kernel."""
+        rest = x.new_zeros(self._n_directions, x.shape[1], self._d)
         both = self._n_directions == 2
-        output: Tensor = torch.lstm(x, (rest, rest), weights, True, 1, 0.0, self.training, both, True)[0]
+        output: Tensor = torch.lstm(x, (rest, rest), weights, True, 1, 0.0, self.training, both, False)[0]
         return output
+
+
+def _can_round(device: torch.device) -> bool:
+    """Whether the fused kernel of a processor reads bfloat16: else it would be far slower than in float32."""
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 OPTION: Option[Backbone] = Option(

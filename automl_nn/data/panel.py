@@ -145,6 +145,27 @@ class Panel:
                 )
         return np.concatenate(labels)
 
+    def channel_of(self, values: npt.NDArray[np.float64]) -> str:
+        """The name of the channel that has these values.
+
+        Args:
+            values: A value for each step `(n_steps,)`.
+
+        Raises:
+            DataError: There is none.
+
+        Example:
+            >>> Panel.of([[[1.0, 2.0], [3.0, 4.0]]]).channel_of(np.array([3.0, 4.0]))
+            'x1'
+        """
+        for number, channel in enumerate(self.values.T):
+            if np.array_equal(channel, values.astype(np.float32), equal_nan=True):
+                return f"x{number}"
+        raise DataError(
+            "Later values are asked for of a channel, but y is none of the channels of X: add it to X, where what is "
+            "known up to each step is seen."
+        )
+
     def repeated(self, y: npt.ArrayLike) -> npt.NDArray[Any]:
         """The label of each series at each of its steps `(n_steps,)`.
 

@@ -19,7 +19,7 @@ MIN_EVENTS = 20
 """Rows of the rarer kind below which nothing is fitted."""
 
 GUARD = 2.0
-"""Log-likelihood that the temperature of classes must win.
+"""Log-likelihood that the temperature of classes, or of certain labels, must win.
 
 Source:
     Likelihood ratio test at the 95 % level: half of 3.84.
@@ -101,8 +101,9 @@ def fit_calibration(output: npt.ArrayLike, y: npt.ArrayLike, *, family: Family) 
 
     Labels: for each one the best of identity, temperature (slope), Platt scaling (slope and intercept), beta
     calibration (two slopes and intercept) and isotonic regression, by the log loss of rows that were not fitted; a map
-    replaces a simpler one only if it wins more than one standard error. Classes: identity or one temperature. Nothing
-    is fitted from fewer than `MIN_EVENTS` rows of the rarer kind. Values are left as they are.
+    replaces a simpler one only if it wins more than one standard error, and outputs are made no more certain than so
+    many rows allow. Classes: identity or one temperature. Nothing is fitted from fewer than `MIN_EVENTS` rows of the
+    rarer kind. Values are left as they are.
 
     Args:
         output: Network outputs whose training weights are undone, (n_rows, d_out).
@@ -152,7 +153,27 @@ def _fit_label(logit: Array, y: Array) -> tuple[str, Map, Mapping[str, float]]:
     fitted = KINDS[kind](binned)
     if abs(np.log(fitted.slope)) >= MAX_LOG_SLOPE or abs(np.log(fitted.upper)) >= MAX_LOG_SLOPE:
         return "identity", Map(), {}
+    if kind == "identity" and (slope := _doubted(binned)) < 1:
+        kind, fitted = "temperature", Map(slope, 0.0, slope)
     return kind, fitted, {name: float(values.mean()) for name, values in losses.items()}
+
+
+def _doubted(rows: Binned) -> float:
+    """The slope that leaves outputs no more certain than so many rows allow; 1 if they are not.
+
+    A row of average outputs whose label is drawn at random counts beside the others, as it does for classes: rows that
+    were not fitted hold no error either where there is none, so they cannot tell certainty from luck.
+    """
+    n = rows.positives + rows.negatives
+
+    def loss(log_slope: float) -> float:
+        z = np.exp(log_slope) * rows.logit
+        if_negative, if_positive = np.logaddexp(0.0, z), np.logaddexp(0.0, -z)
+        one_at_random = n @ (if_negative + if_positive) / (2 * n.sum())
+        return float(rows.positives @ if_positive + rows.negatives @ if_negative + one_at_random)
+
+    found = minimize_scalar(loss, bounds=(-MAX_LOG_SLOPE, 0.0), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x)) if loss(0.0) - found.fun > GUARD else 1.0
 
 
 def bin_outputs(logit: Array, y: Array, *, weight: Array | None = None) -> tuple[Cells, Binned]:

@@ -20,7 +20,7 @@ from automl_nn.errors import DecisionError
 from automl_nn.task.base import Task
 
 if TYPE_CHECKING:
-    from automl_nn.search.store import Store  # which imports Optuna
+    from automl_nn.store.store import Store  # which imports Optuna
 
 DAYS = "val_days"
 """Under which the times of the rows that choose are stored, in days since the first."""

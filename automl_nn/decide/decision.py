@@ -172,7 +172,7 @@ class AsIs(Decision):
         return self._calibrated(output)
 
     def probability(self, output: npt.ArrayLike) -> Array:
-        raise DecisionError(f"A {self.kind} task has no probabilities: read the values with `apply`.")
+        raise DecisionError(f"A task of kind {self.kind!r} has no probabilities: read the values with `apply`.")
 
     def curve(self, output: npt.ArrayLike, y: npt.ArrayLike) -> pd.DataFrame:
-        raise DecisionError(f"A {self.kind} task has no threshold, so there is no curve.")
+        raise DecisionError(f"A task of kind {self.kind!r} has no threshold, so there is no curve.")

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_nn.decide.ensemble import N_BEST, blend, greedy_weights
+from automl_nn.decide.unseen import still_to_come, widened
 from automl_nn.task.base import Task
 from automl_nn.task.resampled import is_fast, resampled_scores
 
@@ -53,6 +54,10 @@ class Estimate:
     score: float
     interval: tuple[float, float]
 
+    def with_unseen(self, by: float) -> "Estimate":
+        """The same with allowance for errors that are yet to come; see `still_to_come`."""
+        return Estimate(self.score + by, widened(self.interval, by))
+
 
 @final
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Against:
     """The networks beside one reference.
 
     Args:
-        reference: Its score; it was chosen by nobody, so nothing is corrected.
+        reference: Its score; it was chosen by nobody, so only errors yet to come are allowed for.
         gain: What the networks are worth more; negative if they are worse.
         interval: Where the gain lies on new rows, with 90 % confidence.
     """
@@ -138,7 +143,8 @@ def honest_selection(
     Source:
         Tsamardinos, Greasidou & Borboudakis (2018), "Bootstrapping the out-of-sample predictions for efficient and
         accurate cross-validation", doi:10.1007/s10994-018-5714-4 (bootstrap bias correction). Differences: the trials'
-        scores on all rows serve as a control variate, and the interval is drawn in by the size of the part left out.
+        scores on all rows serve as a control variate, the interval is drawn in by the size of the part left out, and a
+        log loss allows for errors that no row has shown; see `still_to_come`.
 
     Example:
         >>> from automl_nn.task.tasks import Regression
@@ -160,13 +166,18 @@ def honest_selection(
     gain = together - left_out[: len(together)]
     ensemble = _estimate(best.score + float(np.nanmean(gain)), together) if len(together) else None
     deployed = (best.score, left_out) if ensemble is None else (ensemble.score, together)
+    alone = still_to_come(task, y, contest.outputs[0])
+    blended = alone if ensemble is None else still_to_come(task, y, _together(task, contest, partners, y))
+    best = best.with_unseen(alone)
     return Honest(
         best=best,
-        ensemble=ensemble,
-        gain=None if ensemble is None else _estimate(float(np.nanmean(gain)), gain),
+        ensemble=None if ensemble is None else ensemble.with_unseen(blended),
+        gain=None if ensemble is None else _estimate(float(np.nanmean(gain)), gain).with_unseen(blended - alone),
         optimism=float(contest.scores[0]) - best.score,
         within_noise=_within_noise(contest.inside),
-        references={name: _against(task, y, ref, drawn, *deployed) for name, ref in (references or {}).items()},
+        references={
+            name: _against(task, y, ref, drawn, *deployed, unseen=blended) for name, ref in (references or {}).items()
+        },
         n_trials=contest.n_trials,
         n_resamples=drawn.n,
     )
@@ -249,7 +260,7 @@ def _ensembles(task: Task, contest: _Contest, partners: Sequence[Outputs], y: Ou
     """What ensembles that are chosen on the rows drawn score on the rows left out `(n_ensembles,)`."""
     if len(contest.outputs) + len(partners) < 2 or task.family == "embedding":
         return np.zeros(0)
-    rows = np.random.default_rng(0).permutation(len(y))[: max(200, MAX_GREEDY // task.d_out)]
+    rows = _choosing(task, len(y))
     scores = []
     for i in range(min(N_ENSEMBLES, drawn.n)):
         order = np.argsort(-np.nan_to_num(contest.inside[: len(contest.outputs), i], nan=-np.inf))[:N_BEST]
@@ -258,6 +269,18 @@ def _ensembles(task: Task, contest: _Contest, partners: Sequence[Outputs], y: Ou
         output = _blended(task, members, weights)
         scores.append(resampled_scores(task, y, output, drawn.outside[:, i : i + 1])[0])
     return np.array(scores)
+
+
+def _together(task: Task, contest: _Contest, partners: Sequence[Outputs], y: Outputs) -> Outputs:
+    """Outputs of the ensemble that all rows choose `(n_rows, d_out)`."""
+    members = [*contest.outputs[:N_BEST], *partners]
+    rows = _choosing(task, len(y))
+    return _blended(task, members, greedy_weights(task, [member[rows] for member in members], y[rows]))
+
+
+def _choosing(task: Task, n_rows: int) -> npt.NDArray[np.int64]:
+    """Rows that choose an ensemble, in random order."""
+    return np.random.default_rng(0).permutation(n_rows)[: max(200, MAX_GREEDY // task.d_out)]
 
 
 def _blended(task: Task, members: Sequence[Outputs], weights: Array) -> Array:
@@ -271,8 +294,10 @@ def _within_noise(inside: Array) -> tuple[int, ...]:
     return (0, *(int(i) for i in np.flatnonzero(as_good >= TAILS[0]) if i > 0))
 
 
-def _against(task: Task, y: Outputs, reference: Outputs, drawn: Resamples, score: float, left_out: Array) -> Against:
-    own = task.score(y, reference)
+def _against(
+    task: Task, y: Outputs, reference: Outputs, drawn: Resamples, score: float, left_out: Array, *, unseen: float
+) -> Against:
+    own, own_unseen = task.score(y, reference), still_to_come(task, y, reference)
     theirs = resampled_scores(task, y, reference, drawn.outside[:, : len(left_out)])
-    gain = _estimate(score - own, left_out - theirs)
-    return Against(own, gain.score, gain.interval)
+    gain = _estimate(score - own, left_out - theirs).with_unseen(unseen - own_unseen)
+    return Against(own + own_unseen, gain.score, gain.interval)

@@ -129,3 +129,13 @@ def test_classes_without_an_error_are_not_made_certain():
     slope = fit_calibration(output, y[:, None], family="classes").slope[0]
     doubt = 1 - softmax(slope * output, axis=1).max(axis=1).mean()
     assert 0.2 / len(y) < doubt < 5 / len(y)
+
+
+def test_labels_without_an_error_are_no_more_certain_than_classes_may_be():
+    y = np.tile([[0.0], [1.0]], (40, 1))
+    output = (2 * y - 1) * np.random.default_rng(0).uniform(10, 20, size=y.shape)
+    label = fit_calibration(output, y, family="labels")
+    classes = fit_calibration(np.hstack([np.zeros_like(output), output]), y, family="classes")
+    assert label.kind == ("temperature",)
+    assert label.slope[0] == pytest.approx(classes.slope[0], rel=1e-3)
+    assert 0.2 / len(y) < expit(-np.abs(label.apply(output))).mean() < 5 / len(y)

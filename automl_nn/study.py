@@ -21,6 +21,7 @@ from automl_nn.model.build import check_buildable
 from automl_nn.model.recipes import conflicts
 from automl_nn.results.results import Results
 from automl_nn.review.about import about
+from automl_nn.review.spike_windows import keep_spike_windows
 from automl_nn.review.thumbnails import keep_thumbnails
 from automl_nn.search.defaults import STORAGE, TIMEOUT
 from automl_nn.search.events import Event
@@ -32,11 +33,11 @@ from automl_nn.search.problem import Problem
 from automl_nn.search.references.fit import add_references
 from automl_nn.search.refit import refit_trials
 from automl_nn.search.series import pose_any
-from automl_nn.search.store import Store
 from automl_nn.search.study_spec import spec_of
 from automl_nn.search.workers import Job, work_together
 from automl_nn.space.draw import defaults, describe
 from automl_nn.space.options import Space
+from automl_nn.store.store import Store
 from automl_nn.task.base import Label, Task
 from automl_nn.task.metrics import find_metric
 from automl_nn.task.tasks import task_from_json
@@ -198,6 +199,7 @@ class Study(Results):
         if references:
             yield from add_references(self.store, self._id, problem, timeout=timeout, seed=self._seed)
         yield from work_together(self._job, budget.after(time.monotonic() - start))
+        keep_spike_windows(self.store, self._id, problem)
         self._check_success()
 
     def _given(self) -> Problem:

@@ -1,5 +1,6 @@
 import json
 import sys
+from inspect import signature
 from types import ModuleType
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 from sklearn.datasets import load_iris
 
 from automl_nn.cli import main
+from automl_nn.cli.check import check
+from automl_nn.cli.tune import tune
 from automl_nn.decide.selection import Against, Estimate, Honest
 from automl_nn.errors import BudgetError, NoTrialError
 from automl_nn.search.events import EpochEnded, TrialEnded, TrialStarted
 from automl_nn.search.problem import pose
-from automl_nn.search.store import Store
-from automl_nn.search.urls import masked
 from automl_nn.search.workers import spare_workers
+from automl_nn.store.store import Store
+from automl_nn.store.urls import masked
 from automl_nn.task.tasks import Binary
 
 
@@ -105,6 +108,10 @@ def test_the_version_is_one_line(run):
 
 
 COMMANDS = ("check", "tune", "status", "trials", "decide", "predict", "report", "export", "dashboard", "demo")
+
+
+def test_whatever_check_looks_at_can_be_tuned():
+    assert set(signature(check).parameters) - {"quick"} <= set(signature(tune).parameters)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -161,7 +161,7 @@ def test_a_saved_decision_is_not_asked_for_anything_else(run, home):
     words = ("--maximize", "f1", "--trial", "0", "--output-events", "x.csv", "--events")
     code, _, err = run("--saved", 1, *words, "-o", "no.nn")
     assert code == 2
-    assert "leave --maximize and --trial and --output-events and --events out" in err
+    assert "leave --maximize and --events and --trial and --output-events out" in err
     assert not (home / "no.nn").exists()
 
 

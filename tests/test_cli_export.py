@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from automl_nn.cli import main
-from automl_nn.search.claims import Worker
-from automl_nn.search.records import Outcome
-from automl_nn.search.store import Store
+from automl_nn.store.claims import Worker
+from automl_nn.store.records import Outcome
+from automl_nn.store.store import Store
 
 STORAGE = ["--storage", "sqlite:///studies.db"]
 

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, make_classification, make_multilabel_classification
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,7 +24,7 @@ from automl_nn import AutoMLClassifier, AutoMLRegressor, Predictor, Study, estim
 from automl_nn.errors import DecisionError
 from automl_nn.estimator import base
 from automl_nn.estimator.decided import cut_at_half, decided
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 
 SETTINGS = {
     "train.n_epochs": 20,
@@ -110,6 +111,15 @@ def test_the_parameters_of_an_estimator_are_those_that_it_describes(name):
     parameters = inspect.signature(kind).parameters
     assert set(described) == set(parameters) == set(kind._get_param_names())
     assert all(p.kind is p.KEYWORD_ONLY or p.name == "estimator" for p in parameters.values())
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform"])
+@pytest.mark.parametrize("name", sorted({*estimator.__all__} - {"DecisionClassifier"}))
+def test_an_estimator_that_was_not_fitted_says_so(name, method):
+    kind = getattr(estimator, name)
+    if hasattr(kind, method):
+        with pytest.raises(NotFittedError):
+            getattr(kind(), method)(np.zeros((2, 4, 4)))
 
 
 class Asked:

@@ -4,9 +4,9 @@ from sklearn.datasets import load_breast_cancer
 from automl_nn.decide.calibrate import Calibration
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.decision import AsIs
-from automl_nn.search.claims import Worker
-from automl_nn.search.records import Outcome
-from automl_nn.search.store import Store
+from automl_nn.store.claims import Worker
+from automl_nn.store.records import Outcome
+from automl_nn.store.store import Store
 from automl_nn.study import Study
 
 HOSTILE = "<script>alert('1')</script>"

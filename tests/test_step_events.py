@@ -1,6 +1,7 @@
 """Events in series whose steps a study has scored: decisions, reports, pictures, model files."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from automl_nn.cli import main
 from automl_nn.data.series import SeriesColumns
 from automl_nn.decide.event_decision import EventCuts
 from automl_nn.decide.stored_events import weigh_events
+from automl_nn.errors import DecisionError
 from automl_nn.estimator import StepClassifier
 from automl_nn.predict.predictor import Predictor
 from automl_nn.search.parting import Parting
@@ -170,3 +172,19 @@ def test_the_step_classifier_decides_on_events():
     alarms = Events.of(classifier.predict(X[:, None]).ravel(), offsets=np.arange(0, X.size + 1, N_STEPS))
     assert len(alarms)
     assert alarms.length.min() >= 2
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        ({"maximise": "f1"}, "Unknown goal 'maximise'. Did you mean 'maximize'?"),
+        ({"events": True, "tolerence": 3}, "Unknown goal 'tolerence'. Did you mean 'tolerance'?"),
+        ({"tolerance": 3}, "Unknown goal 'tolerance'"),
+        ({"events": True, "maximize": "event_f9"}, "Unknown utility 'event_f9'"),
+        ("f1", "decision = 'f1' names no goal"),
+    ],
+)
+def test_a_decision_that_is_none_is_refused_before_the_search(decision, said):
+    X = np.random.default_rng(0).normal(size=(4, 1, 20))
+    with pytest.raises(DecisionError, match=re.escape(said)):
+        StepClassifier(n_trials=0, decision=decision).fit(X, (X[:, 0] > 1).astype(int))  # no search would begin

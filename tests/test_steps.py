@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import r2_score
 
 from automl_nn.cli import main
 from automl_nn.data.series import SeriesColumns
-from automl_nn.errors import DataError, SpaceError
+from automl_nn.errors import DataError, SpaceError, SplitError
 from automl_nn.estimator import SeriesClassifier, StepClassifier, StepRegressor
 from automl_nn.predict.predictor import Predictor
 from automl_nn.search.encodings import Encodings
@@ -75,6 +76,8 @@ def test_to_group_by_series_changes_nothing_and_by_times_is_refused(frame):
     np.testing.assert_array_equal(grouped.split.val, plain.split.val)
     with pytest.raises(DataError, match="cannot be grouped by 't', their times"):
         pose_steps(frame, ["y"], by, parting=Parting(group="t"))
+    with pytest.raises(SplitError, match="A single series cannot be parted by series, 's': leave the group out"):
+        pose_steps(frame[frame["s"] == frame["s"].iloc[0]], ["y"], by, parting=Parting(group="s"))
 
 
 def test_where_the_end_of_a_series_tells_the_value_networks_look_back_only():
@@ -263,6 +266,29 @@ def test_the_step_regressor_answers_in_the_unit_of_the_target_and_takes_series_w
     assert [len(part) for part in regressor.predict(X)] == [len(x) for x in X]
     turned = regressor.predict([x.T for x in X])
     np.testing.assert_allclose(turned[0], regressor.predict(X[:1])[0], atol=1e-2)
+
+
+def test_the_step_regressor_forecasts_a_channel_by_what_came_before():
+    start = np.random.default_rng(0).uniform(0, 10, (30, 1))
+    X = 500 + 100 * np.sin(start + np.arange(60) / 2)[:, None]
+    quick = QUICK | {"model.backbone.name": "surroundings", "train.n_epochs": 15}
+    regressor = StepRegressor(horizon=(1, 3), n_trials=1, settings=quick, random_state=0).fit(X, X[:, 0])
+    assert "seasonal" in set(regressor.references_["name"])
+    told = regressor.predict(X)
+    assert told.shape == (30, 60, 2)
+    found, truth = (
+        np.concatenate([one.ravel() for one in parts])
+        for parts in ((told[:, :-1, 0], told[:, :-3, 1]), (X[:, 0, 1:], X[:, 0, 3:]))
+    )
+    assert regressor.score(X, X[:, 0]) == pytest.approx(r2_score(truth, found))
+    assert r2_score(truth, found) > 0.5
+    np.testing.assert_allclose(regressor.predict(X[:, :, :40]), told[:, :40], rtol=1e-4)  # nothing was looked ahead
+
+
+def test_later_values_are_those_of_a_channel():
+    X = np.random.default_rng(0).normal(size=(4, 2, 20))
+    with pytest.raises(DataError, match="y is none of the channels of X: add it to X"):
+        StepRegressor(horizon=1).fit(X, X.sum(axis=1))
 
 
 def test_a_single_recording_is_parted_by_time_and_answered_in_its_shape(frame):

@@ -9,8 +9,8 @@ from automl_nn.decide.goal import Goal
 from automl_nn.errors import BudgetError, DataError, NoTrialError, SpaceError, SplitError, StorageError, TargetError
 from automl_nn.predict.predictor import Predictor
 from automl_nn.search.parting import Parting
-from automl_nn.search.store import Store
 from automl_nn.space.ranges import Choice
+from automl_nn.store.store import Store
 from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 3, "model.backbone.d_block": 16, "model.backbone.n_blocks": 1}

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from automl_nn.cli import options
+from automl_nn.cli.flat import flat
 from automl_nn.cli.output import Format, show
-from automl_nn.cli.parse import parse_roles
+from automl_nn.cli.question import Question, Reading
 
 if TYPE_CHECKING:
     from automl_nn.search.problem import Problem
@@ -15,27 +16,12 @@ REFERENCE_SECONDS, KNOB_SECONDS = 5.0, 8.0
 """How long simple models may be fitted, and knobs be compared."""
 
 
+@flat
 def check(
     file: options.File,
     *,
-    target: options.Target = None,
-    task: options.Task = None,
-    metric: options.Metric = None,
-    role: options.Role = None,
-    group: options.Group = None,
-    time: options.Time = None,
-    series_id: options.SeriesId = None,
-    per_step: options.PerStep = False,
-    horizon: options.Horizon = None,
-    intervals: options.Intervals = None,
-    gap: options.Gap = None,
-    val_share: options.ValShare = None,
-    folds: options.Folds = None,
-    labels: options.Labels = None,
-    maps: options.Maps = None,
-    image_size: options.ImageSize = None,
-    skip_bad: options.SkipBad = False,
-    image_cache: options.ImageCache = None,
+    question: Question,
+    reading: Reading,
     quick: Annotated[bool, typer.Option("--quick", help="Look only: fit and train nothing.")] = False,
     seed: options.Seed = 0,
     form: options.Format = Format.table,
@@ -49,21 +35,9 @@ def check(
     from automl_nn.review.tables import check_report
     from automl_nn.search.series import pose_any
 
-    roles = parse_roles(role or ())
-    parts = {"group": group, "time": time, "gap": gap, "val_share": val_share, "folds": folds}
-    asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
-    pictures: dict[str, Any] = {
-        "labels": labels,
-        "maps": maps,
-        "image_size": image_size,
-        "skip_bad": skip_bad or None,
-        "image_cache": image_cache,
-    }
-    steps: dict[str, Any] = {"series_id": series_id, "per_step": per_step, "horizon": horizon, "intervals": intervals}
-    asked |= {**steps, "per_step": per_step or None, **pictures}
-    given = gather(file, asked=asked)
-    given_parts: dict[str, Any] = {"parting": given.parting, "seed": seed, "images": given.images}
-    problem = pose_any(given.frame, given.target, given.series, weight=None, **given.task, **given_parts)
+    given = gather(file, asked=question.asked() | reading.asked())
+    parts: dict[str, Any] = {"parting": given.parting, "seed": seed, "images": given.images}
+    problem = pose_any(given.frame, given.target, given.series, weight=None, **given.task, **parts)
     is_bad = any(finding.level == "error" for finding in problem.findings)
     report = check_report(problem)
     show(report if quick or is_bad else {**tried(problem), **report}, form)

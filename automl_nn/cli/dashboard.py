@@ -75,6 +75,6 @@ def _serve(storage: str, host: str, *, port: int, token: str | None, names: list
 
 
 def _masked(storage: str) -> str:
-    from automl_nn.search.urls import masked
+    from automl_nn.store.urls import masked
 
     return masked(storage)

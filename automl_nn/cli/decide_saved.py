@@ -1,11 +1,12 @@
 """`automl-nn decide STUDY --saved N`: a decision that was stored before, as a report and as a model."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from automl_nn.cli.asked import Asked, Extras
 from automl_nn.cli.decide_study import check_files
+from automl_nn.cli.flat import given_options
 from automl_nn.errors import DecisionError
 
 
@@ -27,7 +28,7 @@ def decide_saved(
     """
     from automl_nn.results.stored import StoredResults
     from automl_nn.review.decisions import decision_report
-    from automl_nn.search.store import Store
+    from automl_nn.store.store import Store
 
     useless = [*given_options(asked, replace(extras, output=None)), *more]
     if useless:
@@ -41,20 +42,3 @@ def decide_saved(
         study.saved_predictor(number).save(extras.output)
         report["model"] = str(extras.output)
     return report
-
-
-def given_options(*parts: Any) -> list[str]:
-    """The options that are not as when they are left out, by their names; the seed is never one.
-
-    Args:
-        *parts: Dataclasses whose fields are options.
-
-    Example:
-        >>> given_options(Asked(maximize="f1", one_vs_rest=True), Extras(trial=0, seed=1))
-        ['--maximize', '--one-vs-rest', '--trial']
-    """
-    pairs = [(field.name, getattr(part, field.name)) for part in parts for field in fields(part)]
-    names = [
-        name for name, value in pairs if name != "seed" and value is not None and value is not False and value != ()
-    ]
-    return [f"--{name.replace('_', '-')}" for name in names]

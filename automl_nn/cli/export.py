@@ -11,7 +11,7 @@ from automl_nn.cli import options
 from automl_nn.errors import InputError
 
 if TYPE_CHECKING:
-    from automl_nn.search.store import Store
+    from automl_nn.store.store import Store
 
 
 @final
@@ -43,7 +43,7 @@ def export(
     storage: options.Storage = options.STORAGE,
 ) -> None:
     """Write a study for other programs: its trials, curves, knobs, failures, decisions."""
-    from automl_nn.search.store import Store
+    from automl_nn.store.store import Store
 
     store = Store.reading(storage)
     study_id = store.study_id(study)

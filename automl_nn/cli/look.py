@@ -43,7 +43,7 @@ def status(
         return
     if study is None:
         from automl_nn.review.tables import records
-        from automl_nn.search.store import Store
+        from automl_nn.store.store import Store
 
         show(records(Store.reading(storage).studies()), form)
         return
@@ -53,7 +53,7 @@ def status(
 def _stored(name: str, storage: str) -> "StoredResults":
     """What is stored of a study, which is not changed by looking at it."""
     from automl_nn.results.stored import StoredResults
-    from automl_nn.search.store import Store
+    from automl_nn.store.store import Store
 
     return StoredResults.within(Store.reading(storage), name, url=storage)
 
@@ -64,7 +64,7 @@ def _follow(study: str | None, *, every: float, storage: str, form: Format) -> N
     from rich.console import Console
 
     from automl_nn.review.live import follow, looks
-    from automl_nn.search.store import Store
+    from automl_nn.store.store import Store
 
     seen = looks(Store.reading(storage), study, every=every)
     with suppress(KeyboardInterrupt):  # who has seen enough has not failed
@@ -110,14 +110,16 @@ def trials(
     conditions = [parse_condition(text) for text in where or ()]
 
     from automl_nn.review.picked import pick
+    from automl_nn.review.spike_windows import window_length
     from automl_nn.review.tables import reference_rows, spike_rows, trial_rows
-    from automl_nn.search.looks import curves
+    from automl_nn.store.looks import curves
 
     loaded = _stored(study, storage)
-    if spikes:
-        show(spike_rows(loaded.spikes(), names=loaded.step_names), form)
-        return
     leaderboard = loaded.leaderboard()
+    if spikes:
+        length = window_length(leaderboard)
+        show(spike_rows(loaded.spikes(), names=loaded.step_names, length=length), form)
+        return
     picked = pick(leaderboard, states=state or (), conditions=conditions, sort=sort, limit=limit)
     known = {row["number"]: row for row in trial_rows(leaderboard)}
     runs = dict(zip(picked["number"], map(int, picked["run_id"]), strict=True))

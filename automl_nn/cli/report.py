@@ -37,7 +37,7 @@ def report(
     from automl_nn.results.stored import StoredResults
     from automl_nn.review.exports.files import study_tables, table_files
     from automl_nn.review.writing import write_file, write_files
-    from automl_nn.search.store import Store
+    from automl_nn.store.store import Store
     from automl_nn.web.pdf import find_browser, pdf_of
     from automl_nn.web.report import report as read
     from automl_nn.web.report import report_html

@@ -3,17 +3,20 @@
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 from rich.console import Console
 
 from automl_nn.cli import options
 from automl_nn.cli.again import words_of
+from automl_nn.cli.flat import flat
 from automl_nn.cli.following import show_study
 from automl_nn.cli.output import Format
-from automl_nn.cli.parse import parse_roles, parse_seconds, parse_settings
+from automl_nn.cli.parse import parse_seconds, parse_settings
+from automl_nn.cli.question import Question, Reading
 from automl_nn.review.words import number
 from automl_nn.search.defaults import TIMEOUT
 
@@ -22,6 +25,52 @@ if TYPE_CHECKING:
     from automl_nn.study import Study
 
 
+@final
+@dataclass(frozen=True)
+class Limits:
+    """How long to search, and by how many processes.
+
+    Raises:
+        BudgetError: The time is not of the form that is asked for.
+    """
+
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--timeout", "--time-limit", metavar="SECONDS|10m", help="How long to search; 10m if no limit is given."
+        ),
+    ] = None
+    n_trials: Annotated[
+        int | None,
+        typer.Option("--n-trials", metavar="TOTAL", help="Trials of the study in total, earlier ones included."),
+    ] = None
+    n_workers: Annotated[
+        int | None,
+        typer.Option(
+            "--n-workers",
+            metavar="N",
+            min=1,
+            help="Processes that search together; as many as fit if only time limits the search, else 1.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        self.over({})  # what cannot be read is refused before anything is opened
+
+    def over(self, budget: Mapping[str, Any]) -> dict[str, Any]:
+        """The limits as `Study.events` takes them.
+
+        Args:
+            budget: Limits of a study file, which hold where none are given; a time may be written as in `10m`.
+        """
+        given = {name: limit for name, limit in vars(self).items() if limit is not None}
+        known = {name: limit for name, limit in {**budget, **given}.items() if limit is not None}
+        if "timeout" in known:
+            return {**known, "timeout": parse_seconds(str(known["timeout"]))}
+        return known if "n_trials" in known else {**known, "timeout": TIMEOUT}
+
+
+@flat
 def tune(
     file: Annotated[
         Path,
@@ -31,19 +80,8 @@ def tune(
         ),
     ],
     *,
-    target: options.Target = None,
-    task: options.Task = None,
-    metric: options.Metric = None,
-    timeout: Annotated[
-        str | None,
-        typer.Option(
-            "--timeout", "--time-limit", metavar="SECONDS|10m", help="How long to search; 10m if no limit is given."
-        ),
-    ] = None,
-    n_trials: Annotated[
-        int | None,
-        typer.Option("--n-trials", metavar="TOTAL", help="Trials of the study in total, earlier ones included."),
-    ] = None,
+    question: Question,
+    limits: Limits,
     storage: options.Storage = options.STORAGE,
     study_name: Annotated[
         str | None, typer.Option("--study-name", metavar="NAME", help="The name of the file unless given.")
@@ -52,30 +90,7 @@ def tune(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Fix a knob, as train.batch_size=256; may be repeated."),
     ] = None,
-    role: options.Role = None,
-    group: options.Group = None,
-    time: options.Time = None,
-    series_id: options.SeriesId = None,
-    per_step: options.PerStep = False,
-    horizon: options.Horizon = None,
-    intervals: options.Intervals = None,
-    gap: options.Gap = None,
-    val_share: options.ValShare = None,
-    folds: options.Folds = None,
-    labels: options.Labels = None,
-    maps: options.Maps = None,
-    image_size: options.ImageSize = None,
-    skip_bad: options.SkipBad = False,
-    image_cache: options.ImageCache = None,
-    n_workers: Annotated[
-        int | None,
-        typer.Option(
-            "--n-workers",
-            metavar="N",
-            min=1,
-            help="Processes that search together; as many as fit if only time limits the search, else 1.",
-        ),
-    ] = None,
+    reading: Reading,
     with_references: options.WithReferences = False,
     refit: Annotated[
         bool,
@@ -87,42 +102,22 @@ def tune(
     form: options.Format = Format.table,
 ) -> None:
     """Search for the best network. Ctrl-C keeps what was found; the same line again goes on from there."""
-    limits = {"n_trials": n_trials, "timeout": timeout, "n_workers": n_workers}
-    _limits(limits)
-    knobs, roles = parse_settings(settings or ()), parse_roles(role or ())
+    knobs = parse_settings(settings or ())
 
     from automl_nn.cli.given import gather
     from automl_nn.data.read import release_unused
-    from automl_nn.search.urls import masked
+    from automl_nn.store.urls import masked
 
-    parts = {"group": group, "time": time, "gap": gap, "val_share": val_share, "folds": folds}
-    asked = {"target": target, "kind": task, "metric": metric, "roles": roles, **parts}
-    pictures: dict[str, Any] = {
-        "labels": labels,
-        "maps": maps,
-        "image_size": image_size,
-        "skip_bad": skip_bad or None,
-        "image_cache": image_cache,
-    }
-    steps: dict[str, Any] = {"series_id": series_id, "per_step": per_step, "horizon": horizon, "intervals": intervals}
-    asked |= {**steps, "per_step": per_step or None, **pictures}
-    given = gather(file, asked=asked, settings=knobs)
-    command = words_of(
-        "tune",
-        file,
-        {"target": target, "task": task, "metric": metric, "role": role, **parts}
-        | steps
-        | {"set": settings, "seed": seed}
-        | pictures
-        | {"storage": masked(storage), "study_name": study_name},
-    )
+    given = gather(file, asked=question.asked() | reading.asked(), settings=knobs)
     name = study_name or Path(file.resolve().name.removesuffix(".gz")).stem
+    kept = {"set": settings, "seed": seed, "storage": masked(storage), "study_name": study_name}
+    command = words_of("tune", file, {**vars(question), **vars(reading), **kept})
     study = _study_of(given, name=name, storage=storage, seed=seed, command=command)
-    limits = _limits({**given.budget, **{name: limit for name, limit in limits.items() if limit is not None}})
+    ends = limits.over(given.budget)
     del given  # columns that no network reads are not held while it trains
     release_unused()
     _warn(study)
-    search(study, limits)
+    search(study, ends)
     typer.echo(f"best trial {study.best_number}: {study.task.metric} {number(study.best_score)}", err=True)
     if refit:
         typer.echo("training the chosen networks again on all rows", err=True)
@@ -154,16 +149,6 @@ def _warn(study: "Study") -> None:
     odd = [finding.message for finding in study.findings if finding.level != "note"]
     for text in (*odd, *study.warnings):
         typer.echo(f"warning: {text}", err=True)
-
-
-def _limits(limits: Mapping[str, Any]) -> dict[str, Any]:
-    """The limits as `Study.events` takes them; a time may be written as in `10m`."""
-    known: dict[str, Any] = {name: limit for name, limit in limits.items() if limit is not None}
-    if "timeout" in known:
-        known["timeout"] = parse_seconds(str(known["timeout"]))
-    if "timeout" not in known and "n_trials" not in known:
-        known["timeout"] = TIMEOUT
-    return known
 
 
 def search(study: "Study", limits: Mapping[str, Any]) -> None:

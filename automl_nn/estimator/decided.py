@@ -1,6 +1,6 @@
 """What classifiers predict: the most probable class, unless a decision is asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -38,11 +38,29 @@ def decided(
     """
     if decision is None and metric not in GOALS_OF_METRICS:
         return most_probable(study, with_references=with_references)
-    known = [*(field.name for field in fields(Goal)), "prevalence"]
+    check_goals(decision)
+    return study.decide(**(decision or {}), with_references=with_references)
+
+
+def check_goals(decision: Mapping[str, Any] | None, *, also: Sequence[str] = ("prevalence",)) -> None:
+    """Refuse what is no decision, before a search is spent on it.
+
+    Args:
+        decision: What is asked for.
+        also: What may be asked beside the fields of `Goal`.
+
+    Raises:
+        DecisionError: It is no mapping, or holds another name.
+
+    Example:
+        >>> check_goals({"maximize": "f1", "min_recall": 0.9})
+    """
+    if not isinstance(decision, Mapping | None):
+        raise DecisionError(f"decision = {decision!r} names no goal: give one such as {{'maximize': 'f1'}}.")
+    known = [*(field.name for field in fields(Goal)), *also]
     for name in decision or {}:
         if name not in known:
             raise DecisionError(f"Unknown goal {name!r}. {did_you_mean(name, known)}")
-    return study.decide(**(decision or {}), with_references=with_references)
 
 
 def most_probable(study: Study, *, with_references: bool = False) -> Decision:

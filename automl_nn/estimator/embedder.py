@@ -5,10 +5,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from automl_nn.estimator.given import checked_labels, sorted_classes
 from automl_nn.estimator.images import AutoMLImages, target_frame
+from automl_nn.predict.predictor import Predictor
 from automl_nn.study import Study
 from automl_nn.task.metrics import find_metric
 
@@ -75,8 +75,7 @@ class ImageEmbedder(TransformerMixin, AutoMLImages):  # type: ignore[misc]
             X: Images as for `fit`, of the same size.
             table: What is known of each image besides, as for `fit`.
         """
-        check_is_fitted(self)
-        return self.predictor_.predict(X) if table is None else self.predictor_.predict(table, images=X)
+        return self._by_images(X, table, Predictor.predict)
 
     def score(self, X: Any, y: Any, *, table: Any = None) -> float:
         """The share of images whose nearest other image is of their own class (recall at 1)."""

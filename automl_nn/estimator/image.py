@@ -14,6 +14,7 @@ from automl_nn.decide.decision import Decision
 from automl_nn.estimator.decided import decided
 from automl_nn.estimator.given import checked_labels, checked_quantities, sorted_classes
 from automl_nn.estimator.images import AutoMLImages, target_frame
+from automl_nn.predict.predictor import Predictor
 from automl_nn.study import Study
 from automl_nn.task.metrics import find_metric
 
@@ -104,7 +105,7 @@ class ImageClassifier(ClassifierMixin, AutoMLImages):  # type: ignore[misc]
         check_is_fitted(self)
         if self.predictor_.maps is not None:
             return self.predictor_.predict(X)
-        actions = self.decision_.apply(self._output(X, table))
+        actions = self.decision_.apply(self._by_images(X, table, Predictor.output))
         return actions if actions.ndim == 2 else np.asarray(self.classes_[actions])
 
     def predict_proba(self, X: Any, *, table: Any = None) -> NDArray[np.float64]:
@@ -114,8 +115,7 @@ class ImageClassifier(ClassifierMixin, AutoMLImages):  # type: ignore[misc]
             X: Images as for `fit`, of the same size.
             table: What is known of each image besides, as for `fit`.
         """
-        probability = self.decision_.probability(self._output(X, table))
-        return probability if self.predictor_.maps is None else self.predictor_.maps.shaped(probability)
+        return self._by_images(X, table, Predictor.predict_proba)
 
 
 @final
@@ -173,8 +173,7 @@ class ImageRegressor(RegressorMixin, AutoMLImages):  # type: ignore[misc]
             X: Images as for `fit`, of the same size.
             table: What is known of each image besides, as for `fit`.
         """
-        check_is_fitted(self)
-        return self.predictor_.predict(X) if table is None else self.predictor_.predict(table, images=X)
+        return self._by_images(X, table, Predictor.predict)
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """The coefficient of determination, the mean over the targets; of maps, over the known pixels."""

@@ -56,10 +56,10 @@ class AutoMLImages(AutoML, ABC):
             self._keep(study, decided(study), with_references=False)
         return self
 
-    def _output(self, X: Any, table: Any) -> NDArray[np.float64]:
-        """Outputs for images, and for what stands beside them."""
+    def _by_images(self, X: Any, table: Any, predict: Callable[..., NDArray[Any]]) -> NDArray[Any]:
+        """What the predictor says of images, and of what stands beside them."""
         check_is_fitted(self)
-        return self.predictor_.output(X) if table is None else self.predictor_.output(table, images=X)
+        return predict(self.predictor_, X) if table is None else predict(self.predictor_, table, images=X)
 
 
 def _beside(table: Any, *, n_rows: int) -> pd.DataFrame:

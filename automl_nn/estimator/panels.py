@@ -16,6 +16,7 @@ from automl_nn.decide.decision import Decision
 from automl_nn.errors import DataError
 from automl_nn.estimator.base import AutoML
 from automl_nn.estimator.given import GROUP
+from automl_nn.predict.predictor import Predictor
 from automl_nn.search.parting import Parting
 from automl_nn.study import Study
 
@@ -33,26 +34,32 @@ class AutoMLSeries(AutoML, ABC):
     def _tune(
         self,
         panel: Panel,
-        labels: NDArray[Any],
+        labels: NDArray[Any] | str,
         groups: ArrayLike | None,
         *,
         per_step: bool,
         kind: str | None,
         decided: Callable[[Study], Decision],
+        horizon: int | tuple[int, ...] = 0,
     ) -> Study:
-        """Tune a study on series, decide, and keep what predicts."""
+        """Tune a study on series, decide, and keep what predicts; labels are those of steps, or the name of a channel.
+
+        Values of a channel are asked for so many steps later, by `horizon`.
+        """
         _warn_of_turned(panel)
         self._layout, self.n_channels_ = panel.layout, panel.values.shape[1]
-        frame = panel.frame().assign(**{LABEL: labels})
+        frame, target = panel.frame(), labels if isinstance(labels, str) else LABEL
+        if target == LABEL:
+            frame[LABEL] = labels
         if groups is not None:
             frame[GROUP] = np.repeat(_checked_groups(groups, panel), panel.sizes)
         asked = self._tuned(
             frame,
-            LABEL,
+            target,
             references=True,
             task=kind,
             parting=Parting(self.val_share, group=None if groups is None else GROUP, folds=self.folds),
-            series=SeriesColumns(SERIES, per_step=per_step),
+            series=SeriesColumns(SERIES, per_step=per_step, horizon=horizon),
         )
         with asked as study:
             self.references_ = study.references()
@@ -74,14 +81,15 @@ class AutoMLSeries(AutoML, ABC):
             )
         return panel
 
-    def _by_series(self, X: Any, predict: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:
+    def _by_series(self, X: Any, predict: Callable[[Predictor, Any], NDArray[Any]]) -> NDArray[Any]:
         """What the predictor says of whole series."""
-        return predict(self._panel(X).frame())
+        panel = self._panel(X)
+        return predict(self.predictor_, panel.frame())
 
-    def _by_steps(self, X: Any, predict: Callable[[Any], NDArray[Any]]) -> Any:
+    def _by_steps(self, X: Any, predict: Callable[[Predictor, Any], NDArray[Any]]) -> Any:
         """What the predictor says of steps, in the shape of the series."""
         panel = self._panel(X)
-        return panel.back(predict(panel.frame()))
+        return panel.back(predict(self.predictor_, panel.frame()))
 
 
 def _warn_of_turned(panel: Panel) -> None:

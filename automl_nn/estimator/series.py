@@ -10,9 +10,10 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 
 from automl_nn.data.panel import Panel
 from automl_nn.decide.decision import Decision
-from automl_nn.estimator.decided import decided
+from automl_nn.estimator.decided import check_goals, decided
 from automl_nn.estimator.given import checked_labels, checked_quantities
 from automl_nn.estimator.panels import AutoMLSeries
+from automl_nn.predict.predictor import Predictor
 from automl_nn.study import Study
 
 
@@ -71,6 +72,7 @@ class SeriesClassifier(ClassifierMixin, AutoMLSeries):  # type: ignore[misc]
             ValueError: Series, labels, settings or budget cannot be used.
             NoTrialError: Every trial failed.
         """
+        check_goals(self.decision)
         panel = Panel.of(X)
         classes = checked_labels(y)
         kind = "binary" if len(np.unique(classes)) == 2 else "multiclass"
@@ -83,11 +85,11 @@ class SeriesClassifier(ClassifierMixin, AutoMLSeries):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each series `(n,)`."""
-        return self._by_series(X, lambda frame: self.predictor_.predict(frame))
+        return self._by_series(X, Predictor.predict)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Calibrated probabilities `(n, n_classes)`, in the order of `classes_`."""
-        return self._by_series(X, lambda frame: self.predictor_.predict_proba(frame))
+        return self._by_series(X, Predictor.predict_proba)
 
 
 @final
@@ -143,4 +145,4 @@ class SeriesRegressor(RegressorMixin, AutoMLSeries):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Values in the target's unit `(n,)`."""
-        return self._by_series(X, lambda frame: self.predictor_.predict(frame))
+        return self._by_series(X, Predictor.predict)

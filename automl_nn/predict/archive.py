@@ -7,6 +7,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def write_archive(path: str | PathLike[str], parts: Mapping[str, bytes]) -> None
                 archive.writestr(name, content)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be removed
+            partial.unlink(missing_ok=True)
         raise ModelFileError(f"The model cannot be written to {str(path)!r}: {error.strerror}.") from error
 
 

@@ -12,8 +12,8 @@ from automl_nn.decide.ensemble import blend
 from automl_nn.decide.stored import Member, Stored
 from automl_nn.errors import StorageError
 from automl_nn.results.decisions import Decisions
-from automl_nn.search.records import versions
-from automl_nn.search.store import Store
+from automl_nn.store.records import versions
+from automl_nn.store.store import Store
 
 if TYPE_CHECKING:
     from automl_nn.predict.predictor import Predictor

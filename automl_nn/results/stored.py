@@ -3,7 +3,7 @@
 from typing import final
 
 from automl_nn.results.results import Results
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 from automl_nn.task.tasks import task_from_json
 
 

@@ -14,8 +14,8 @@ from rich.text import Text
 from automl_nn.review.tables import Report
 from automl_nn.review.words import duration, number
 from automl_nn.search.limits import Limits, limits_of
-from automl_nn.search.overview import Overview, Running, overviews
-from automl_nn.search.store import Store
+from automl_nn.store.overview import Overview, Running, overviews
+from automl_nn.store.store import Store
 
 IDLE_SECONDS = 30.0
 """A study that nobody has worked on for so long is no longer followed."""

@@ -8,7 +8,7 @@ from typing import Any, final
 import pandas as pd
 
 from automl_nn.errors import InputError, did_you_mean
-from automl_nn.search.frames import STATES
+from automl_nn.store.frames import STATES
 
 SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,

@@ -15,6 +15,9 @@ from automl_nn.search.events import EpochEnded, Event, ReferenceEnded, TrialEnde
 QUIET_SECONDS = 30.0
 """After so long without a line, plain progress tells the epoch."""
 
+WORTH_SAYING = 0.05
+"""A search that leaves less of its time limit ends as expected."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,25 @@ class Standing:
         left = self.seconds_left(elapsed)
         return f"{done}{best}{of}" + ("" if left is None else f", about {duration(left)} left")
 
+    def closing(self, elapsed: float) -> str:
+        """Why a search ended before its time was over; empty where there is nothing to say.
+
+        Args:
+            elapsed: Seconds that it took.
+
+        Example:
+            >>> standing = Standing(timeout=60.0).after(TrialEnded(0, "complete", 0.5, None, 0, 0.5, 1, None))
+            >>> standing.closing(50.0)
+            'ended 10 s before its time limit: no further trial would fit, so give more time for more trials'
+        """
+        if self.timeout is None or self.best_score is None or self.n_done == self.n_trials:
+            return ""
+        left = self.timeout - elapsed
+        if left < max(1.0, WORTH_SAYING * self.timeout):
+            return ""
+        why = "no further trial would fit, so give more time for more trials"
+        return f"ended {duration(left)} before its time limit: {why}"
+
 
 Show = Callable[[Event, Standing, float], None]
 """Shows what happened and how the search stands, so many seconds after it began."""
@@ -164,6 +186,8 @@ def watch(
         for event in events:
             standing = standing.after(event)
             show(event, standing, clock() - begin)
+    if closing := standing.closing(clock() - begin):
+        _print(console, closing)
     return standing
 
 

@@ -1,6 +1,5 @@
 """The numbers behind every answer: dictionaries of plain values with keys that stay."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from automl_nn.data.findings import Finding
 from automl_nn.data.image import ImageForm
+from automl_nn.review.spike_windows import times_seen
 from automl_nn.search.step_names import StepNames
 from automl_nn.task.base import Task
 
@@ -161,12 +161,13 @@ def reference_rows(references: pd.DataFrame) -> list[Report]:
     return records(references[list(shown)])
 
 
-def spike_rows(spikes: pd.DataFrame, *, names: StepNames | None = None) -> list[Report]:
+def spike_rows(spikes: pd.DataFrame, *, names: StepNames | None = None, length: int = 1) -> list[Report]:
     """One row for each spike, the rows of its batch as a text, those first that were in most spikes.
 
     Args:
         spikes: What `Study.spikes` returned.
         names: What steps are called, where rows are the first steps of windows.
+        length: Steps of such a window: places that it reaches over are one.
 
     Example:
         >>> spikes = pd.DataFrame({"trial": [0, 0], "kind": ["loss", "norm"], "row_ids": [[3, 5], [5, 9]]})
@@ -175,7 +176,7 @@ def spike_rows(spikes: pd.DataFrame, *, names: StepNames | None = None) -> list[
         >>> [row["rows"] for row in spike_rows(spikes, names=StepNames(("a", "b"), (0, 4)))]
         ['b at 1, a at 3', 'b at 1, b at 5']
     """
-    often = Counter(int(row) for rows in spikes["row_ids"] for row in rows)
+    often = times_seen(spikes["row_ids"].tolist(), length=length)
     ordered = [sorted(map(int, rows), key=lambda row: (-often[row], row)) for rows in spikes["row_ids"]]
     texts = [", ".join(map(str, rows) if names is None else names.places(rows)) for rows in ordered]
     return records(spikes.drop(columns="row_ids").assign(rows=texts))

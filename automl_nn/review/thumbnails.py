@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from io import BytesIO
 from math import isqrt
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from PIL import Image
 
 from automl_nn.data.image import Images
 from automl_nn.errors import StorageError
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 
 if TYPE_CHECKING:
     from automl_nn.search.problem import Problem
@@ -24,6 +24,10 @@ MOST_VALUES = 2**19
 
 LEAST_SIDE, MOST_SIDE = 16, 48
 """Pixels of a thumbnail's longer side: with fewer there would be nothing to see, so rather some images are left out."""
+
+DARK = 128
+"""Bytes all of which lie below this one are no photographs, but grey values up to 16, say: they are stretched, so that
+there is something to see."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -98,11 +102,12 @@ def thumbnails_of(images: Images, rows: npt.NDArray[np.int64]) -> Thumbnails:
     shrink = max(1.0, max(height, width) / side)
     size = max(1, round(width / shrink)), max(1, round(height / shrink))
     values = images.pixels[kept][:, :n_colours].transpose(0, 2, 3, 1)
-    shown = values if values.dtype == np.uint8 else _as_bytes(values)
+    is_stretched = values.dtype != np.uint8 or 0 < values.max(initial=0) < DARK
+    shown = _as_bytes(values) if is_stretched else values
     return Thumbnails(kept, np.stack([_shrunk(image, size) for image in shown]))
 
 
-def _as_bytes(values: npt.NDArray[np.floating]) -> Pixels:
+def _as_bytes(values: npt.NDArray[Any]) -> Pixels:
     """Numbers of any range as bytes, the least one black and the greatest one white."""
     lowest, highest = float(values.min()), float(values.max())
     return np.asarray(np.rint((values - lowest) * (255 / max(highest - lowest, 1e-30))), dtype=np.uint8)

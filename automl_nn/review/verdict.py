@@ -7,7 +7,7 @@ import numpy as np
 
 from automl_nn.decide.selection import Against, Estimate, Honest
 from automl_nn.review.words import number
-from automl_nn.search.companions import REFERENCES
+from automl_nn.store.companions import REFERENCES
 
 if TYPE_CHECKING:
     from automl_nn.search.problem import Problem
@@ -37,11 +37,19 @@ def verdict(honest: Honest, *, metric: str, with_references: bool = False) -> st
         return f"{who} have {own}; no simpler model was fitted to compare them with."
     worse = {name: against for name, against in honest.references.items() if against.is_worse}
     if not worse:
-        told = _scores(honest.references)
-        return f"{who} are better than {_named(honest.references)}: {own}, {told}."
+        return f"{who} are {_ahead(honest.references)}: {own}, {_scores(honest.references)}."
     clear = {name: against for name, against in worse.items() if against.is_clear}
     words = "worse than" if clear else "no better than"
     return f"{who} are {words} {_named(clear or worse)}: {own}, {_scores(clear or worse)}."
+
+
+def _ahead(references: Mapping[str, Against]) -> str:
+    """Which references are beaten, and which ones by less than noise."""
+    clear = {name: against for name, against in references.items() if against.is_clear}
+    noise = {name: against for name, against in references.items() if name not in clear}
+    beaten = [f"better than {_named(clear)}"] if clear else []
+    level = [f"within noise of {_named(noise)}"] if noise else []
+    return ", and ".join((*beaten, *level))
 
 
 def _named(references: Mapping[str, Against]) -> str:
@@ -123,10 +131,8 @@ def honest_words(honest: Honest) -> dict[str, str]:
     words = {"on new rows": _interval(honest.best)}
     if honest.ensemble is not None and honest.gain is not None:
         gain = honest.gain
-        told = (
-            "better" if gain.interval[0] > 0 else "worse" if gain.interval[1] < 0 else "within noise of the best trial"
-        )
-        words["ensemble"] = f"{_interval(honest.ensemble)}, {told}"
+        told = "better than" if gain.interval[0] > 0 else "worse than" if gain.interval[1] < 0 else "within noise of"
+        words["ensemble"] = f"{_interval(honest.ensemble)}, {told} the best trial"
     if len(honest.within_noise) > 1:
         shown = ", ".join(map(str, honest.within_noise[:MOST_SHOWN]))
         more = len(honest.within_noise) - MOST_SHOWN

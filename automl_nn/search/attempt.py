@@ -13,8 +13,8 @@ from automl_nn.model.build import bucket, build
 from automl_nn.model.network import Network, joined
 from automl_nn.search.encodings import Encoded, Encodings
 from automl_nn.search.memory import PeakMemory
-from automl_nn.search.records import EpochRow, Outcome, SpikeRow
 from automl_nn.space.options import Config
+from automl_nn.store.records import EpochRow, Outcome, SpikeRow
 from automl_nn.task.base import Task
 from automl_nn.train.epoch import Epoch
 from automl_nn.train.loop import Training, stack_loss

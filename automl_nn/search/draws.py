@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from automl_nn.model.build import bucket as model_bucket
-from automl_nn.search.claims import Claim
 from automl_nn.space.options import Config
 from automl_nn.space.ranges import Value
+from automl_nn.store.claims import Claim
 from automl_nn.train.space import bucket as train_bucket
 
 

@@ -8,6 +8,7 @@ from automl_nn.model.build import model_space
 from automl_nn.model.encoders import ENCODERS
 from automl_nn.model.images import PIXELS
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
+from automl_nn.model.readings import READINGS
 from automl_nn.model.recipes import IMAGE_RECIPES, MIN_BATCH_NORM_ROWS
 from automl_nn.search.image_tasks import suited
 from automl_nn.search.problem import Problem
@@ -30,6 +31,9 @@ BATCH_SIZES = (4, 8, 16, 32, 64, 128)
 
 MIN_BATCH_NORM_IMAGES = 16
 """Under so many images a batch, group normalization comes first: Wu and He (2018), arXiv:1803.08494, Fig. 1."""
+
+MIN_BATCH_NORM_QUANTITIES = 8
+"""The same where quantities are asked for: group normalization takes off how much of something an image shows."""
 
 WITHOUT_BATCH_NORM = {"relu-he-batchnorm": "relu-he-groupnorm", "gelu-he-batchnorm": "gelu-he-layernorm"}
 """Recipes for small batches in place of others."""
@@ -60,7 +64,7 @@ PRETRAINED_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
 """The same where weights are given: a linear head on frozen features first, whose features serve the second, too."""
 
 
-def for_batches(entry: Mapping[str, Value], space: Space) -> Mapping[str, Value]:
+def for_batches(entry: Mapping[str, Value], space: Space, *, least: int) -> Mapping[str, Value]:
     """A first trial that suits the batches that are searched: small ones get no batch norm.
 
     A recipe that somebody set stays as it is.
@@ -68,16 +72,17 @@ def for_batches(entry: Mapping[str, Value], space: Space) -> Mapping[str, Value]
     Args:
         entry: What the trial changes of the defaults, by path.
         space: What is searched.
+        least: Images that a batch must have for batch normalization; see `least_for_statistics`.
 
     Source:
         Wu and He (2018), arXiv:1803.08494, Fig. 1.
 
     Example:
         >>> small = {"model": {"recipe": IMAGE_RECIPES}, "train": {"batch_size": Choice((4,))}}
-        >>> for_batches({}, small)
+        >>> for_batches({}, small, least=16)
         {'model.recipe': 'relu-he-groupnorm'}
     """
-    if space["train"]["batch_size"].start >= MIN_BATCH_NORM_IMAGES:
+    if space["train"]["batch_size"].start >= least:
         return entry
     recipe = str(entry.get("model.recipe", IMAGE_RECIPES.default))
     instead = WITHOUT_BATCH_NORM.get(recipe, recipe)
@@ -103,6 +108,7 @@ def _model(problem: Problem) -> Space:
         "encoder": ENCODERS.only("robust"),
         "embedding": NUMERIC_EMBEDDINGS.only("none"),
         "pixels": PIXELS,
+        "readings": READINGS,
         "backbone": _backbones(max(problem.images.shape[1:])),
         "recipe": _recipes(problem),
     }
@@ -122,7 +128,9 @@ def least_for_statistics(problem: Problem) -> int:
     """
     if problem.images is None:
         return MIN_BATCH_NORM_ROWS
-    return MIN_BATCH_NORM_IMAGES if problem.maps is None else 1
+    if problem.maps is not None:
+        return 1
+    return MIN_BATCH_NORM_QUANTITIES if problem.task.family == "values" else MIN_BATCH_NORM_IMAGES
 
 
 def _backbones(longest: int) -> Options[Backbone]:

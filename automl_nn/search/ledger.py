@@ -5,11 +5,11 @@ from typing import final
 
 from optuna.trial import FrozenTrial, TrialState
 
-from automl_nn.search.claims import Claim
 from automl_nn.search.draws import Draw
 from automl_nn.search.events import State, TrialEnded
-from automl_nn.search.records import EpochRow, Outcome
-from automl_nn.search.store import Store
+from automl_nn.store.claims import Claim
+from automl_nn.store.records import EpochRow, Outcome
+from automl_nn.store.store import Store
 
 N_MODELS = 20
 """Trials of a study that keep their trained networks."""

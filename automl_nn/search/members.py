@@ -7,7 +7,7 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 from automl_nn.search.references.reference import Reference
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 from automl_nn.train.trained import Trained, several_from_bytes
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from automl_nn.data.table import Table
 from automl_nn.errors import SpaceError
-from automl_nn.search.image_spaces import IMAGE_PORTFOLIO, PRETRAINED_PORTFOLIO, for_batches
+from automl_nn.search.image_spaces import IMAGE_PORTFOLIO, PRETRAINED_PORTFOLIO, for_batches, least_for_statistics
 from automl_nn.search.image_tasks import FUSION_PORTFOLIO, GAPS_TRIAL, MAP_PORTFOLIO, PSEUDO_TRIAL
 from automl_nn.search.problem import Problem, has_gaps
 from automl_nn.search.series_spaces import STEP_PORTFOLIO, WHOLE_PORTFOLIO
@@ -14,8 +14,20 @@ from automl_nn.space.edit import is_settled
 from automl_nn.space.options import Space
 from automl_nn.space.ranges import Value
 
-PORTFOLIO: tuple[Mapping[str, Value], ...] = (
-    {},
+_PERCEPTRON: Mapping[str, Value] = {"model.backbone.name": "mlp"}
+_REALMLP: Mapping[str, Value] = {"model.backbone.name": "realmlp"}
+_WIDE_REALMLP: Mapping[str, Value] = {**_REALMLP, "model.backbone.d_block": 256, "model.backbone.n_blocks": 3}
+
+_SLOWER: tuple[Mapping[str, Value], ...] = (
+    {"model.backbone.name": "tabm_mini", "model.embedding.name": "piecewise", "train.optimizer.lr": 8e-3},
+    {
+        **_PERCEPTRON,
+        "model.backbone.d_block": 256,
+        "model.backbone.n_blocks": 3,
+        "model.encoder.name": "standard",
+        "model.embedding.name": "periodic",
+        "model.recipe": "silu-lsuv",
+    },
     {
         "model.backbone.name": "tabm_mini",
         "model.embedding.name": "periodic",
@@ -24,11 +36,26 @@ PORTFOLIO: tuple[Mapping[str, Value], ...] = (
         "train.optimizer.lr": 8e-3,
     },
     {
+        **_WIDE_REALMLP,
+        "model.embedding.name": "piecewise",
+        "model.recipe": "mish-spread",
+        "model.dropout.rate": 0.15,
+        "train.optimizer.weight_decay": 0.1,
+    },
+    {
         "model.backbone.name": "tabm_mini",
         "model.backbone.d_block": 192,
         "model.embedding.name": "piecewise",
         "model.recipe": "silu-lsuv",
         "train.optimizer.lr": 1.2e-2,
+    },
+    {
+        **_WIDE_REALMLP,
+        "model.embedding.name": "periodic",
+        "model.recipe": "mish-spread",
+        "model.dropout.rate": 0.3,
+        "train.optimizer.lr": 8e-3,
+        "train.optimizer.weight_decay": 0.1,
     },
     {
         "model.backbone.name": "tabm_mini",
@@ -44,49 +71,28 @@ PORTFOLIO: tuple[Mapping[str, Value], ...] = (
         "train.optimizer.lr": 2e-3,
     },
     {
-        "model.backbone.name": "realmlp",
-        "model.backbone.d_block": 256,
-        "model.backbone.n_blocks": 3,
-        "model.embedding.name": "piecewise",
-        "model.recipe": "mish-spread",
-        "model.dropout.rate": 0.15,
-        "train.optimizer.weight_decay": 0.1,
-    },
-    {
-        "model.backbone.name": "realmlp",
-        "model.backbone.d_block": 256,
-        "model.backbone.n_blocks": 3,
-        "model.embedding.name": "periodic",
-        "model.recipe": "mish-spread",
-        "model.dropout.rate": 0.3,
-        "train.optimizer.lr": 8e-3,
-        "train.optimizer.weight_decay": 0.1,
-    },
-    {
-        "model.backbone.name": "mlp",
-        "model.backbone.d_block": 256,
-        "model.backbone.n_blocks": 3,
-        "model.encoder.name": "standard",
-        "model.embedding.name": "periodic",
-        "model.recipe": "silu-lsuv",
-    },
-    {
         "model.backbone.name": "resnet",
         "model.embedding.name": "none",
         "model.recipe": "gelu-he-layernorm",
     },
+    {},
 )
-"""What each of them changes of the defaults, by path."""
 
+PORTFOLIO: tuple[Mapping[str, Value], ...] = (_PERCEPTRON, _REALMLP, *_SLOWER)
+"""What each of them changes of the defaults, by path.
 
-_PERCEPTRON: Mapping[str, Value] = {"model.backbone.name": "mlp"}
+Two networks come before TabM-mini, since an epoch of theirs takes a third of its time: in a minute on a table of
+thousands of rows they are trained to their end, and TabM-mini, which is better then, is not. Kinds take turns after
+that, since an ensemble gains most from networks that differ. The defaults as they are come last, and first where a
+space allows nothing else.
+"""
 
 WIDE_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
     _PERCEPTRON,
     {**_PERCEPTRON, "model.backbone.d_block": 256},
-    {"model.backbone.name": "realmlp"},
+    _REALMLP,
     {**_PERCEPTRON, "model.d_category": 16, "model.backbone.n_blocks": 1},
-    *PORTFOLIO,
+    *_SLOWER,
 )
 """The same where most columns are categories of many levels: plain perceptrons first, which train four times as fast
 and generalize better from vectors of levels that few rows have."""
@@ -124,7 +130,7 @@ def portfolio_for(problem: Problem, space: Space) -> Sequence[Mapping[str, Value
         whole = FUSION_PORTFOLIO if problem.table.used else IMAGE_PORTFOLIO
         if "pseudo" in space["train"]:
             whole = (*whole[:2], GAPS_TRIAL if has_gaps(problem) else PSEUDO_TRIAL, *whole[2:])
-        return [for_batches(entry, space) for entry in whole]
+        return [for_batches(entry, space, least=least_for_statistics(problem)) for entry in whole]
     if problem.steps is None:
         return WIDE_PORTFOLIO if is_wide(problem.table) else PORTFOLIO
     return STEP_PORTFOLIO if problem.steps.columns.per_step else WHOLE_PORTFOLIO

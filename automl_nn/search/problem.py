@@ -21,6 +21,7 @@ from automl_nn.data.series_findings import ends_tell, find_in_parts, find_in_ser
 from automl_nn.data.split import Split
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
+from automl_nn.data.value_findings import find_with_values
 from automl_nn.errors import DataError
 from automl_nn.model.encoders import Encoder, fit_text_columns, written
 from automl_nn.model.inputs import Inputs
@@ -107,6 +108,10 @@ class Problem:
             labels = None if self.maps is not None else self._named_labels()
             near = find_near_copies(self.images, self.folds[0])
             return (*find_in_images(self.images, labels), *near, *self._mirrors(self.images))
+        if self.task.kind == "soft":
+            return find(self.table)
+        if self.task.kind == "regression":
+            return find_with_values(self.table, pd.DataFrame(self.y, columns=list(self.task.targets)))
         return find(self.table, self._named_labels())
 
     def _mirrors(self, images: Images) -> Iterator[Finding]:

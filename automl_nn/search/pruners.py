@@ -8,13 +8,11 @@ from typing import final
 from optuna.trial import FrozenTrial, TrialState
 
 from automl_nn.errors import SpaceError, did_you_mean
+from automl_nn.store.trial_rows import N_EPOCHS
 
 RUNGS = (3 / 15, 7 / 15)
 """Shares of its epochs after which a trial is compared: there the default schedule ends a cycle, so that what is
 compared has been trained with a learning rate as low as at the end."""
-
-N_EPOCHS = "n_epochs"
-"""Under which a trial's number of epochs stands among its user attributes."""
 
 SCHEDULE = "train.schedule.name"
 """The parameter that must be equal for scores at one share of the epochs to be comparable."""

@@ -11,13 +11,13 @@ from automl_nn.data.maps import at_places
 from automl_nn.data.split import Split
 from automl_nn.errors import BudgetError, DivergedError
 from automl_nn.search.attempt import stack_of
-from automl_nn.search.companions import RefitRow
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problem import Problem
 from automl_nn.search.samplers import trial_seed
-from automl_nn.search.store import Store
 from automl_nn.search.study_spec import N_PROBE, compared_places, probed
 from automl_nn.space.options import Config
+from automl_nn.store.companions import RefitRow
+from automl_nn.store.store import Store
 from automl_nn.train.device import threads
 from automl_nn.train.epoch import Epoch
 from automl_nn.train.loop import Training

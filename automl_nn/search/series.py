@@ -100,8 +100,8 @@ def pose_steps(
         >>> problem.task.metric, len(problem.split.val)
         ('average_precision', 40)
     """
-    parting = _grouping(parting or Parting(), columns)
     steps = Steps.of(frame, columns)
+    parting = _grouping(parting or Parting(), steps)
     ordered = steps.sorted(frame)
     channels = ordered.drop(columns=columns.names)
     features, labels = _asked(channels, target, steps)
@@ -166,8 +166,14 @@ def pose_any(
     return pose_steps(frame, target, series, **asked)
 
 
-def _grouping(parting: Parting, columns: SeriesColumns) -> Parting:
+def _grouping(parting: Parting, steps: Steps) -> Parting:
     """The same parting; to group by series is none, since series stay whole anyway."""
+    columns = steps.columns
+    if parting.group is not None and parting.group == columns.series and len(steps.starts) == 1:
+        raise SplitError(
+            f"A single series cannot be parted by series, {parting.group!r}: leave the group out, so that its last "
+            "steps choose, or give more series."
+        )
     if parting.group is not None and parting.group == columns.time:
         raise DataError(
             f"Series cannot be grouped by {parting.group!r}, their times: name a column of sites or persons."

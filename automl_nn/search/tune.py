@@ -12,7 +12,6 @@ from typing import final
 import optuna
 from optuna.trial import FixedTrial, Trial, TrialState
 
-from automl_nn.search.claims import LEASE_SECONDS, Claim, Worker
 from automl_nn.search.draws import Draw, shared_knobs, stacks
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.events import Event, TrialEnded
@@ -24,10 +23,11 @@ from automl_nn.search.pruners import make_pruner
 from automl_nn.search.samplers import Cohort, SeededSampler, trial_seed
 from automl_nn.search.sharing import Shelf
 from automl_nn.search.stack_run import StackRun
-from automl_nn.search.store import Store
 from automl_nn.space.draw import defaults, suggest
 from automl_nn.space.options import Config, Space
 from automl_nn.space.ranges import Value
+from automl_nn.store.claims import LEASE_SECONDS, Claim, Worker
+from automl_nn.store.store import Store
 
 MAX_FAILURES = 10
 """So many failed trials at the start of a study, and no other, end it."""

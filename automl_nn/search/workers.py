@@ -19,9 +19,9 @@ from automl_nn.search.plan import Budget
 from automl_nn.search.problem import Problem
 from automl_nn.search.sharing import Shelf, get, put, shared_folder
 from automl_nn.search.spaces import edit_space, space_for
-from automl_nn.search.store import Store
 from automl_nn.search.tune import Tuner
 from automl_nn.space.options import Space
+from automl_nn.store.store import Store
 from automl_nn.train.device import threads
 
 WORKER_BYTES = 700 * 2**20

@@ -9,10 +9,10 @@ from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import digamma
 
 from automl_nn.errors import DataError
-from automl_nn.task.events import Array, Events, Indices, Mask, match
+from automl_nn.task import ranking
+from automl_nn.task.events import Events, Indices, Mask, match
 
 Column = npt.NDArray[np.floating[Any]]
 
@@ -61,77 +61,7 @@ def average_precision(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
         1.0
     """
     labels, values = known_steps(y, scores)
-    positives, negatives = np.sort(values[labels == 1]), np.sort(values[labels == 0])
-    if not len(positives):
-        return float("nan")
-    tp = len(positives) - np.searchsorted(positives, positives)
-    fp = len(negatives) - np.searchsorted(negatives, positives)
-    return float(np.mean(tp / (tp + fp)))
-
-
-def binned_average_precision(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> tuple[float, float]:
-    """Average precision from histograms of the scores, and the largest error that the bins can cause.
-
-    Histograms add up over parts that do not fit in memory together; `score_bins` counts them.
-
-    Args:
-        positives: Number of positive steps in each bin of scores, ascending, (n_bins,).
-        negatives: Number of negative steps in each bin, (n_bins,).
-
-    Returns:
-        The middle between the average precision of the best and of the worst order within the bins, and half their
-        distance; NaN without a positive step.
-
-    Example:
-        >>> binned_average_precision([0, 1, 2], [5, 0, 0])
-        (1.0, 0.0)
-    """
-    p, n = (np.asarray(counts, dtype=np.float64)[::-1] for counts in (positives, negatives))
-    filled = p > 0
-    tp, fp = (np.cumsum(counts) - counts for counts in (p, n))
-    p, n, tp, fp = p[filled], n[filled], tp[filled], fp[filled]
-    if not len(p):
-        return float("nan"), float("nan")
-    best, worst = (float(_precisions(p, tp, above).sum() / p.sum()) for above in (fp, fp + n))
-    return (best + worst) / 2, (best - worst) / 2
-
-
-def _precisions(p: Array, tp: Array, fp: Array) -> Array:
-    """The sum of `(tp + i) / (tp + i + fp)` for i = 1 ... p."""
-    return np.asarray(p - fp * (digamma(tp + p + fp + 1) - digamma(tp + fp + 1)), dtype=np.float64)
-
-
-SCORE_BITS = 20
-"""Bits of a score that tell its bin: sign, exponent and 11 of the fraction, a relative width of 0.0005."""
-
-
-def score_bins(y: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Indices, Indices]:
-    """Histograms of the scores of positive and of negative steps, for `binned_average_precision`.
-
-    Bins are as fine relative to a score as single precision is, so give logits, or probabilities of rare events.
-
-    Args:
-        y: Labels, (n_steps,).
-        scores: Greater is more positive, (n_steps,).
-
-    Returns:
-        Two columns of counts, (2 ** 20,) each.
-
-    Raises:
-        DataError: As for `known_steps`.
-
-    Example:
-        >>> y = np.repeat([0, 1], 500)
-        >>> scores = np.random.default_rng(0).normal(y)
-        >>> value, error = binned_average_precision(*score_bins(y, scores))
-        >>> abs(value - average_precision(y, scores)) <= error < 0.001
-        True
-    """
-    labels, values = known_steps(y, scores)
-    bits = (values.astype(np.float32) + np.float32(0.0)).view(np.uint32)  # adding 0 makes one zero of both
-    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31)) >> np.uint32(32 - SCORE_BITS)
-    size = 1 << SCORE_BITS
-    return np.bincount(ordered[labels == 1], minlength=size), np.bincount(ordered[labels == 0], minlength=size)
+    return ranking.average_precision(labels, values) if (labels == 1).any() else float("nan")
 
 
 @final

@@ -122,11 +122,15 @@ def _standardized(error: Callable[[Array, Array], float]) -> Score:
 def _relative_rmse(y: Array, prediction: Array) -> float:
     """Root mean square error in units of that of the mean; the average over targets is the usual aRRMSE.
 
+    A target that does not vary among the rows has no such unit: it counts 1 unless it is met exactly, as
+    scikit-learn's r2 counts 0 then.
+
     Source:
         Spyromitros-Xioufis et al. (2016), arXiv:1211.6581, section 5.2.
     """
-    spread = float(np.std(y))
-    return float(skm.root_mean_squared_error(y, prediction)) / max(spread, float(np.finfo(np.float32).tiny))
+    if np.ptp(y) == 0:
+        return float((y != prediction).any())
+    return float(skm.root_mean_squared_error(y, prediction)) / float(np.std(y, dtype=np.float64))
 
 
 def _per_target(score: Score) -> Score:

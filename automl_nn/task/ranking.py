@@ -16,7 +16,7 @@ def average_precision(y: Array, score: Array) -> float:
     """The mean of the precision over the positives, at each of them; equal scores are let through together.
 
     Args:
-        y: Labels `(n,)`, 0 or 1, both of which occur.
+        y: Labels `(n,)`, 0 or 1, with a positive one; a row whose label is NaN is left out.
         score: Finite scores `(n,)`, greater for positives.
 
     Source:

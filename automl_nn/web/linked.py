@@ -7,9 +7,9 @@ from optuna.storages._cached_storage import _CachedStorage
 from optuna.study._frozen import FrozenStudy
 from sqlalchemy import select
 
-from automl_nn.search.opening import open_reading
-from automl_nn.search.patience import patiently
-from automl_nn.search.schema import StudyTable
+from automl_nn.store.opening import open_reading
+from automl_nn.store.retries import retried
+from automl_nn.store.schema import StudyTable
 
 VERSION, TEXT = "dashboard:note_ver", "dashboard:note_str:"
 """Keys of the note of a study in Optuna dashboard: its version, and its text in numbered pieces."""
@@ -32,7 +32,7 @@ class Linked(_CachedStorage):
 
     def get_all_studies(self) -> list[FrozenStudy]:
         """All studies, ours with their links."""
-        studies, ours = super().get_all_studies(), patiently(self._storage.engine, self._our_ids)
+        studies, ours = super().get_all_studies(), retried(self._storage.engine, self._our_ids)
         for study in studies:
             if study._study_id in ours:
                 study.system_attrs = with_links(study.system_attrs, study._study_id)

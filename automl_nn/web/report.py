@@ -12,12 +12,13 @@ from markupsafe import Markup
 import automl_nn
 from automl_nn.errors import NoTrialError, StorageError
 from automl_nn.results.results import Results
-from automl_nn.search.schema import utc_now
+from automl_nn.store.schema import utc_now
 from automl_nn.web.files import dashboards, render
 from automl_nn.web.pages.asked import BOUNDS, COST, EVENTS, LIMITS, Asked
 from automl_nn.web.pages.data import DataPage, data_page
 from automl_nn.web.pages.decision import DecisionPage, decision_page
 from automl_nn.web.pages.errors import ErrorsPage, errors_page
+from automl_nn.web.pages.spikes import StudySpikes, study_spikes
 from automl_nn.web.pages.study import StudyPage, study_page
 from automl_nn.web.pages.trial import TrialPage, trial_page
 
@@ -37,6 +38,7 @@ class Report:
         decision: Where to cut the scores: for the goal of the decision that was saved last, else for the usual one.
         data: The data.
         errors: What the best trial is wrong about.
+        spikes: Where the training of all trials was thrown off.
         made: When the numbers were read, UTC.
     """
 
@@ -46,6 +48,7 @@ class Report:
     decision: DecisionPage
     data: DataPage
     errors: ErrorsPage
+    spikes: StudySpikes
     made: datetime
 
 
@@ -63,6 +66,7 @@ def report(results: Results, *, n_best: int = 1) -> Report:
         decision=decision_page(results, _asked_last(results)),
         data=data_page(results),
         errors=errors_page(results),
+        spikes=study_spikes(results),
         made=utc_now(),
     )
 
@@ -92,6 +96,8 @@ def _parts(shown: Report) -> Iterator[tuple[str, str, str]]:
         both = _body("_decision.html", shown.decision) + _body("_saved.html", shown.decision)
         yield "decision", "Decision", both
     yield "errors", "Errors", _body("_errors.html", shown.errors)
+    if shown.spikes.charts:
+        yield "spikes", "Spikes", _body("_spikes.html", shown.spikes)
     yield "data", "Data", _body("_data.html", shown.data)
 
 

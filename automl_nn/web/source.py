@@ -8,9 +8,9 @@ from sqlalchemy import Connection, func, select
 
 from automl_nn.decide.decider import Decider
 from automl_nn.results.stored import StoredResults
-from automl_nn.search.schema import ModelTable, RunTable
-from automl_nn.search.specs import study_name
-from automl_nn.search.store import Store
+from automl_nn.store.schema import ModelTable, RunTable
+from automl_nn.store.specs import study_name
+from automl_nn.store.store import Store
 
 N_DECIDERS = 8
 """Outputs of so many trials or ensembles are kept in memory, those that were asked for last."""

@@ -55,6 +55,11 @@ def test_small_images_are_kept_as_they_are_and_other_numbers_become_bytes():
     np.testing.assert_allclose(deep.transpose(0, 3, 1, 2), pixels, atol=2)
 
 
+def test_values_that_would_all_be_black_are_stretched():
+    counts = Images(np.array([0, 8, 16], dtype=np.uint8).reshape(1, 1, 1, 3))
+    assert thumbnails_of(counts, np.array([0])).pixels.ravel().tolist() == [0, 128, 255]
+
+
 def test_the_most_confident_mistakes_of_classes_come_first_and_right_ones_not_at_all():
     output = [[4.0, 0, 0], [0, 2.0, 0], [0, 0, 9.0], [3.0, 0, 0]]
     sheet = judged(Multiclass(("y",), "accuracy", ("a", "b", "c")), output, [[1], [0], [2], [2]]).sheet()

@@ -5,10 +5,10 @@ from rich.console import Console
 
 from automl_nn.errors import StorageError
 from automl_nn.review.live import IDLE_SECONDS, changes, follow, looks
-from automl_nn.search.claims import Worker
 from automl_nn.search.limits import Limits, note_limits
-from automl_nn.search.records import EpochRow, Outcome
-from automl_nn.search.store import Store
+from automl_nn.store.claims import Worker
+from automl_nn.store.records import EpochRow, Outcome
+from automl_nn.store.store import Store
 
 FACTS = ("train_loss", "val_loss", "score", "train_score", "grad_norm_median", "grad_norm_p90", "grad_norm_max")
 FACTS += ("clipped", "skipped", "learning_rate", "rows_per_second")

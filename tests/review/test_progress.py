@@ -102,3 +102,19 @@ def test_an_interruption_passes_through_and_the_terminal_is_given_back():
 def test_a_resumed_study_shows_its_best_score_before_a_trial_ends():
     standing = Standing().after(EpochEnded(7, 1, 2, 0.4, 0.9))
     assert standing.describe(0.0) == "0 done, best 0.9000"
+
+
+@pytest.mark.parametrize(
+    ("limits", "elapsed", "says_so"),
+    [
+        ({"timeout": 100.0}, 90.0, True),
+        ({"timeout": 100.0, "n_trials": 9}, 90.0, True),
+        ({"timeout": 100.0}, 97.0, False),
+        ({"timeout": 100.0, "n_trials": 8}, 10.0, False),
+        ({"n_trials": 9}, 90.0, False),
+    ],
+)
+def test_a_search_that_ends_before_its_time_is_over_says_why(limits, elapsed, says_so):
+    ticks = iter([0.0] * 5 + [elapsed])
+    _, text = watched(trial(7), clock=lambda: next(ticks), **limits)
+    assert ("before its time limit" in text) == says_so

@@ -20,9 +20,16 @@ def test_networks_that_are_worse_by_less_than_noise_are_no_better():
 
 
 def test_networks_that_are_better_are_said_to_be():
-    references = {"linear": Against(0.6, 0.1, (0.02, 0.2)), "boosting": Against(0.7, 0.02, (-0.1, 0.1))}
+    references = {"linear": Against(0.6, 0.1, (0.02, 0.2)), "boosting": Against(0.6, 0.12, (0.01, 0.2))}
     said = verdict(honest(references), metric="roc_auc", with_references=True)
     assert said.startswith("The networks, simpler models among them, are better than a linear model and untuned boost")
+
+
+def test_networks_that_are_better_by_less_than_noise_are_not_said_to_be():
+    linear, boosting = Against(0.6, 0.1, (0.02, 0.2)), Against(0.7, 0.02, (-0.1, 0.1))
+    said = verdict(honest({"linear": linear, "boosting": boosting}), metric="roc_auc")
+    assert said.startswith("The networks are better than a linear model, and within noise of untuned boosting: roc")
+    assert verdict(honest({"boosting": boosting}), metric="roc_auc").startswith("The networks are within noise of unt")
 
 
 def test_without_references_nothing_is_compared():
@@ -34,7 +41,7 @@ def test_words_tell_the_interval_the_ensemble_and_the_simplest():
     assert words["on new rows"] == "0.7000 [0.6000, 0.8000]"
     assert words["ensemble"].endswith("within noise of the best trial")
     assert words["within noise"] == "trials 3, 1; the simplest is 1"
-    assert honest_words(honest(gain=Estimate(0.02, (0.01, 0.05))))["ensemble"].endswith(", better")
+    assert honest_words(honest(gain=Estimate(0.02, (0.01, 0.05))))["ensemble"].endswith(", better than the best trial")
     assert "and 4 more" in honest_words(honest(within_noise=tuple(range(12))))["within noise"]
     assert "within noise" not in honest_words(honest(within_noise=(3,)))
 

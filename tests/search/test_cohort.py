@@ -16,10 +16,11 @@ from automl_nn.search.events import EpochEnded, TrialEnded
 from automl_nn.search.plan import Budget, Plan
 from automl_nn.search.portfolio import first_trials
 from automl_nn.search.problem import pose
-from automl_nn.search.pruners import N_EPOCHS, Pruner, make_pruner
+from automl_nn.search.pruners import Pruner, make_pruner
 from automl_nn.search.spaces import default_space, edit_space
 from automl_nn.space.draw import defaults
 from automl_nn.space.ranges import Choice
+from automl_nn.store.trial_rows import N_EPOCHS
 from automl_nn.study import Study
 
 FRAME = load_breast_cancer(as_frame=True).frame

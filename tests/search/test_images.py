@@ -246,3 +246,10 @@ def test_what_somebody_set_is_kept_in_the_first_trials(pixels):
     trials = started(posed(pixels), held)
     assert len(trials) > 1
     assert all({path: trial[path] for path in held} == held for trial in trials)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("regression", "batch"), ("binary", "group")])
+def test_batches_of_eight_images_keep_batch_norm_where_a_quantity_is_asked_for(pixels, kind, expected):
+    """Group normalization takes off how much of something an image shows."""
+    problem = pose_images(pd.DataFrame({"y": np.arange(len(pixels)) % 2}), ["y"], Images.of(pixels), kind=kind)
+    assert started(problem, {"train.batch_size": 8})[0]["model.recipe"] == f"relu-he-{expected}norm"

@@ -17,7 +17,7 @@ from automl_nn.search.references.linear import fit_linear
 from automl_nn.search.references.parts import ABSENT, Sample
 from automl_nn.search.references.reference import Reference
 from automl_nn.search.references.trees import Trees
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 from automl_nn.task.tasks import Binary, Multiclass, Multilabel, Regression, SoftLabels
 
 RNG = np.random.default_rng(0)

@@ -101,9 +101,9 @@ def test_the_first_trials_are_the_portfolio(space):
         study.tell(trial, 0.0)
 
 
-def test_the_portfolio_starts_with_the_defaults_and_repeats_nothing(space):
+def test_the_portfolio_ends_with_the_defaults_and_repeats_nothing(space):
     first = first_trials(space)
-    assert first[0] == flatten(defaults(space))
+    assert first[-1] == flatten(defaults(space))
     assert len(first) == len(PORTFOLIO)
     assert all(one != other for i, one in enumerate(first) for other in first[:i])
 
@@ -112,6 +112,11 @@ def test_what_somebody_set_stays_set_in_the_portfolio(space):
     first = first_trials(edit_space(space, {"model.activation.name": "relu", "train.batch_size": 64}))
     assert {config["model.activation.name"] for config in first} == {"relu"}
     assert {config["train.batch_size"] for config in first} == {64}
+
+
+def test_a_space_that_allows_no_entry_of_the_portfolio_starts_from_its_defaults(space):
+    narrowed = edit_space(space, {"model.backbone": space["model"]["backbone"].only("ft_transformer")})
+    assert flatten(defaults(narrowed)) in first_trials(narrowed)
 
 
 def test_a_sampler_reads_the_trials_of_a_study_once_for_each_proposal(monkeypatch):

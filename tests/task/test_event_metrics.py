@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from automl_nn.errors import DataError
-from automl_nn.task.event_metrics import average_precision, binned_average_precision, count_events, score_bins
+from automl_nn.task.event_metrics import average_precision, count_events
 from automl_nn.task.events import Events
 from automl_nn.task.random_scores import against_random, rotate
 
@@ -22,25 +22,6 @@ def test_average_precision_is_scikit_learns_with_and_without_ties(decimals):
     unknown = np.append(y, np.nan), np.append(scores, 99.0)
     assert average_precision(*unknown) == pytest.approx(average_precision_score(y, scores))
     assert np.isnan(average_precision(np.zeros(3), np.zeros(3)))
-
-
-def test_the_histogram_holds_the_exact_value_and_adds_up_over_parts():
-    y, scores = _steps()
-    whole = score_bins(y, scores)
-    parts = [score_bins(y[part], scores[part]) for part in (slice(0, 900), slice(900, None))]
-    assert all((a == b + c).all() for a, b, c in zip(whole, *parts, strict=True))
-    value, error = binned_average_precision(*whole)
-    assert abs(value - average_precision(y, scores)) <= error < 0.001
-    coarse = [np.bincount(np.digitize(scores[y == kind], np.linspace(-3, 4, 8)), minlength=9) for kind in (1, 0)]
-    value, error = binned_average_precision(*coarse)
-    assert abs(value - average_precision(y, scores)) <= error < 0.3
-
-
-def test_bins_rise_with_the_score():
-    scores = np.array([-np.finfo(np.float32).max, -2.0, -1e-30, -0.0, 0.0, 1e-30, 0.5, 0.501, 7.0])
-    at = [int(score_bins([1], [score])[0].argmax()) for score in scores]
-    assert at == sorted(at)
-    assert len(set(at)) == len(at) - 1  # both zeros are one
 
 
 def test_events_are_counted_one_to_one_as_by_hand():

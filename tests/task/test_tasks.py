@@ -120,6 +120,14 @@ def test_several_targets_count_alike_whatever_their_units():
     assert -task.score(task.encode(frame), output) == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_target_that_does_not_vary_among_the_rows_does_not_drown_the_others():
+    frame = pd.DataFrame({"metres": RNG.normal(size=N), "dollars": 1e6 * RNG.normal(size=N)})
+    task = make_task(frame)
+    y = task.encode(frame.assign(dollars=7.0))
+    assert task.score(y, np.zeros((N, 2))) == pytest.approx(-1.0, abs=0.05)
+    assert task.score(y, y.astype(np.float64)) == pytest.approx(0.0, abs=1e-6)
+
+
 def test_missing_labels_change_no_score():
     frame = FRAMES["multilabel"]
     task = make_task(frame)

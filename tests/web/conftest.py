@@ -10,9 +10,10 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 from werkzeug.test import Client
 
-from automl_nn.search.claims import Worker
-from automl_nn.search.records import EpochRow, Outcome
-from automl_nn.search.store import Store
+from automl_nn.results.stored import StoredResults
+from automl_nn.store.claims import Worker
+from automl_nn.store.records import EpochRow, Outcome
+from automl_nn.store.store import Store
 from automl_nn.study import Study
 from automl_nn.task.tasks import Binary, Multiclass, Multilabel, Regression
 from automl_nn.web.app import make_app
@@ -20,6 +21,19 @@ from automl_nn.web.app import make_app
 HOSTILE = "<img src=x onerror=alert(1)>/../\"'&'"
 N_ROWS = 400
 HERE = {"REMOTE_ADDR": "127.0.0.1"}
+STUDIES = (
+    "tumours",
+    "binary",
+    "multilabel",
+    "multiclass",
+    "regression",
+    "events",
+    "empty",
+    "failed",
+    "running",
+    HOSTILE,
+)
+"""Every study of the database."""
 
 
 def epoch_row(number, score):
@@ -144,6 +158,12 @@ def ids(url):
     """The number of each study by name."""
     with Store.existing(url) as store:
         return {name: store.study_id(name) for name in store.study_names()}
+
+
+@pytest.fixture
+def results(url):
+    """The results of a study by name."""
+    return lambda name: StoredResults(name, storage=url)
 
 
 class Browser:

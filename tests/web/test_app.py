@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from automl_nn.errors import InputError, StorageError
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 from automl_nn.web import wsgi
 from automl_nn.web.app import make_app
 from automl_nn.web.files import dashboards

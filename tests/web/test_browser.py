@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from sklearn.metrics import confusion_matrix, f1_score, precision_score, recall_score
 
 from automl_nn.results.stored import StoredResults
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 from automl_nn.web.app import make_app
 from automl_nn.web.server import Server
 

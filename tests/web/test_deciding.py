@@ -5,7 +5,7 @@ import re
 import pytest
 
 from automl_nn.decide.decision import Decision
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 from automl_nn.web.app import make_app
 from automl_nn.web.deciding import SEAL
 from automl_nn.web.routes import make_pages

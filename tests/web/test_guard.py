@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from automl_nn.search.schema import StudyTable
-from automl_nn.search.store import Store
+from automl_nn.store.schema import StudyTable
+from automl_nn.store.store import Store
 from automl_nn.web.app import make_app
 from automl_nn.web.guard import HEADERS, LOOPBACK, Guard
 from automl_nn.web.token import Token

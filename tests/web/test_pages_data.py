@@ -3,22 +3,12 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from automl_nn.data.findings import Finding
-from automl_nn.results.stored import StoredResults
 from automl_nn.web.pages.data import data_page, parting_words
 
-from .conftest import HOSTILE
+from .conftest import HOSTILE, STUDIES
 
 
-@pytest.fixture
-def results(url):
-    """The results of a study by name."""
-    return lambda name: StoredResults(name, storage=url)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["tumours", "binary", "multilabel", "multiclass", "regression", "events", "empty", "failed", "running", HOSTILE],
-)
+@pytest.mark.parametrize("name", STUDIES)
 def test_every_kind_of_study_has_a_data_page(ask, ids, name):
     answer = ask(f"/automl/studies/{ids[name]}/data")
     assert answer.status == 200

@@ -3,22 +3,12 @@ import pytest
 from scipy.special import expit
 
 from automl_nn.errors import StorageError
-from automl_nn.results.stored import StoredResults
 from automl_nn.web.pages.errors import errors_page
 
-from .conftest import HOSTILE
+from .conftest import STUDIES
 
 
-@pytest.fixture
-def results(url):
-    """The results of a study by name."""
-    return lambda name: StoredResults(name, storage=url)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["tumours", "binary", "multilabel", "multiclass", "regression", "events", "empty", "failed", "running", HOSTILE],
-)
+@pytest.mark.parametrize("name", STUDIES)
 def test_every_kind_of_study_has_an_errors_page(ask, ids, name):
     answer = ask(f"/automl/studies/{ids[name]}/errors")
     assert answer.status == 200

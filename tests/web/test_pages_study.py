@@ -4,33 +4,13 @@ import re
 import numpy as np
 import pytest
 
-from automl_nn.results.stored import StoredResults
-from automl_nn.search import looks
+from automl_nn.store import looks
 from automl_nn.web.files import render
 from automl_nn.web.pages import study as study_pages
 from automl_nn.web.pages.board import N_ROWS, View, board
 from automl_nn.web.pages.study import study_page
 
-from .conftest import HOSTILE, begin_study, begin_trial
-
-STUDIES = (
-    "tumours",
-    "binary",
-    "multilabel",
-    "multiclass",
-    "regression",
-    "events",
-    "empty",
-    "failed",
-    "running",
-    HOSTILE,
-)
-
-
-@pytest.fixture
-def results(url):
-    """The results of a study by name."""
-    return lambda name: StoredResults(name, storage=url)
+from .conftest import HOSTILE, STUDIES, begin_study, begin_trial
 
 
 @pytest.fixture
@@ -44,7 +24,7 @@ def many(results):
         if number % 5 == 4:
             store.fail(claim, ValueError(f"too wild at step {number}"), seconds=1.0)
         else:
-            from automl_nn.search.records import Outcome
+            from automl_nn.store.records import Outcome
 
             state = "pruned" if number % 5 == 3 else "complete"
             outcome = Outcome(state=state, score=float(rng.normal()), seconds=float(number), n_parameters=number)
@@ -170,7 +150,7 @@ def test_the_part_of_the_page_that_follows_a_search_tells_what_is_new(ask, ids, 
 
 
 def test_a_study_that_was_pruned_away_has_a_page(results, ask, ids):
-    from automl_nn.search.records import Outcome
+    from automl_nn.store.records import Outcome
 
     store = results("empty").store
     store.finish(begin_trial(store, ids["empty"]), Outcome(state="pruned", score=0.4, seconds=1.0))
@@ -180,7 +160,7 @@ def test_a_study_that_was_pruned_away_has_a_page(results, ask, ids):
 
 
 def test_a_trial_without_a_config_is_listed(results, url):
-    from automl_nn.search.claims import Worker
+    from automl_nn.store.claims import Worker
 
     store = results("empty").store
     store.claim(store.study_id("empty"), n_trials=None, worker=Worker.this())

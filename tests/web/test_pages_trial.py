@@ -5,8 +5,8 @@ import pytest
 
 from automl_nn.errors import StorageError
 from automl_nn.results.stored import StoredResults
-from automl_nn.search.records import EpochRow, Outcome, SpikeRow
 from automl_nn.space.draw import flatten
+from automl_nn.store.records import EpochRow, Outcome, SpikeRow
 from automl_nn.web.pages.trial import MOST_ROWS, MOST_SPIKES, trial_page
 
 from .conftest import HOSTILE, begin_trial

@@ -14,25 +14,13 @@ from automl_nn.cli import main
 from automl_nn.errors import InputError
 from automl_nn.results.stored import StoredResults
 from automl_nn.review.words import duration, number
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 from automl_nn.web import pdf
 from automl_nn.web.pages.asked import Asked
 from automl_nn.web.report import report, report_html
 
-from .conftest import HOSTILE
+from .conftest import HOSTILE, STUDIES
 
-STUDIES = (
-    "tumours",
-    "binary",
-    "multilabel",
-    "multiclass",
-    "regression",
-    "events",
-    "empty",
-    "failed",
-    "running",
-    HOSTILE,
-)
 LIMIT = 3_000_000
 LOADING = {"script", "link", "iframe", "object", "embed", "video", "audio", "source", "form", "base"}
 VOID = {"meta", "br", "input", "hr", "img", "link"}

@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 
 from automl_nn.cli import main
 from automl_nn.results.stored import StoredResults
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 from automl_nn.web.pdf import find_browser, pdf_of
 from automl_nn.web.report import report, report_html
 

@@ -23,7 +23,7 @@ MAIN = "import sys; from automl_nn.cli import main; sys.exit(main())"
 AS_NOBODY = """
 import os, sys
 from automl_nn.errors import StorageError
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 Store("sqlite://").close()  # so that all is imported that this user may read
 os.setgroups([]), os.setgid(65534), os.setuid(65534)
 try:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from automl_nn.review.tables import records
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 
 
 def study_tables(store: Store, study_id: int) -> dict[str, pd.DataFrame]:

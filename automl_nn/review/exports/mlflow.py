@@ -9,7 +9,7 @@ from typing import Any
 
 from automl_nn.errors import InputError
 from automl_nn.review.exports.runs import TrackedRun, tracked_runs
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 
 TAG = "automl_nn.trial"
 """The tag that tells which trial a run is, so that no trial is written twice."""

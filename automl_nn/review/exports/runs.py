@@ -8,8 +8,8 @@ from typing import Any, final
 
 import pandas as pd
 
-from automl_nn.search.schema import utc_now
-from automl_nn.search.store import Store
+from automl_nn.store.schema import utc_now
+from automl_nn.store.store import Store
 
 ENDED = ("complete", "pruned", "failed")
 

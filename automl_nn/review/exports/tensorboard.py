@@ -6,7 +6,7 @@ from typing import Any
 
 from automl_nn.errors import InputError
 from automl_nn.review.exports.runs import TrackedRun, tracked_runs
-from automl_nn.search.store import Store
+from automl_nn.store.store import Store
 
 
 def to_tensorboard(store: Store, study_id: int, folder: Path) -> int:

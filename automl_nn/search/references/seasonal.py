@@ -10,11 +10,11 @@ from automl_nn.data.series import SeriesColumns
 from automl_nn.errors import BudgetError
 from automl_nn.model.encoders import Encoder, fit_encoder
 from automl_nn.model.scalers import Standard
-from automl_nn.search.companions import ReferenceRow
 from automl_nn.search.problem import Problem
 from automl_nn.search.references.linear import Linear
 from automl_nn.search.references.reference import Reference
 from automl_nn.search.references.views import View
+from automl_nn.store.companions import ReferenceRow
 from automl_nn.task.tasks import Regression
 
 SEASONAL = "seasonal"

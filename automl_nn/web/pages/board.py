@@ -10,9 +10,9 @@ import pandas as pd
 from automl_nn.review.factors import knob_words
 from automl_nn.review.tables import differences
 from automl_nn.review.words import number
-from automl_nn.search import looks
-from automl_nn.search.store import Store
 from automl_nn.space.ranges import Value
+from automl_nn.store import looks
+from automl_nn.store.store import Store
 
 N_ROWS = 30
 """Trials on a page."""

@@ -10,6 +10,7 @@ import pandas as pd
 from automl_nn.decide.by_hand import set_by_hand
 from automl_nn.decide.decider import Decider
 from automl_nn.decide.decision import Decision
+from automl_nn.decide.event_decision import EventCuts
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.label_decision import Cuts
 from automl_nn.decide.stored_events import weigh_events
@@ -17,9 +18,12 @@ from automl_nn.errors import DecisionError, NoTrialError, StorageError
 from automl_nn.results.results import Results
 from automl_nn.review.curves import Scored, class_confusions, label_table
 from automl_nn.review.decisions import decision_report
+from automl_nn.review.events import watch
 from automl_nn.search.defaults import STORAGE
-from automl_nn.search.looks import runs
+from automl_nn.store.looks import runs
 from automl_nn.task.base import Task
+from automl_nn.web.charts import Chart
+from automl_nn.web.pages.alarms import alarm_charts
 from automl_nn.web.pages.asked import BOUNDS, COST, EVENTS, LIMITS, Asked, aims
 from automl_nn.web.pages.saved import Saved, saved_decisions
 from automl_nn.web.pages.threshold import ThresholdView, threshold_view
@@ -62,6 +66,7 @@ class Weighed:
         threshold: The thresholds of one label; None where there are none.
         labels: One row a label, of several.
         confusion: How often each class got which action, by `at`, actual class and action.
+        alarms: Series with what was alarmed, of a decision on events.
         command: The line that repeats it and writes the model.
     """
 
@@ -71,6 +76,7 @@ class Weighed:
     threshold: ThresholdView | None
     labels: pd.DataFrame | None
     confusion: Mapping[str, pd.DataFrame]
+    alarms: tuple[Chart, ...]
     command: str
 
     @property
@@ -181,8 +187,13 @@ def _weighed(results: Results, asked: Asked, decider: Decider, saved: tuple[Save
         threshold=_threshold(results, asked, decider, decision, saved) if isinstance(decision, Cuts) else None,
         labels=label_table(decision.cuts) if isinstance(decision, Cuts) and len(decision.cuts) > 1 else None,
         confusion={} if is_binary or asked.unit == EVENTS else _confusions(decision, decider, results.task),
+        alarms=_alarms(decision, decider, results) if isinstance(decision, EventCuts) else (),
         command=_command(results, asked),
     )
+
+
+def _alarms(decision: EventCuts, decider: Decider, results: Results) -> tuple[Chart, ...]:
+    return alarm_charts(watch(decision, decider, names=results.step_names))
 
 
 def _threshold(

@@ -14,8 +14,8 @@ from automl_nn.results.results import Results
 from automl_nn.review.contact import Sheet
 from automl_nn.review.event_mistakes import steps_around, strongest_alarms, weakest_events
 from automl_nn.review.mistakes import also_wrong, by_class, error_histogram, worst_rows
-from automl_nn.search import looks
 from automl_nn.search.step_names import StepNames
+from automl_nn.store import looks
 from automl_nn.web.charts import Chart, Series
 
 N_OTHERS = 5
@@ -111,7 +111,8 @@ def errors_page(results: Results, trial: int | None = None) -> ErrorsPage:
         return ErrorsPage(**plain, **nothing, trial=chosen, score=score, why_not=str(error))
     sheet = results.contact_sheet(output)
     if results.task.family == "embedding":
-        return ErrorsPage(**plain, **nothing, trial=chosen, score=score, why_not=_IN_PAIRS, sheet=sheet)
+        known = {**nothing, "n_rows": len(y)}
+        return ErrorsPage(**plain, **known, trial=chosen, score=score, why_not=_IN_PAIRS, sheet=sheet)
     groups = _groups(results, study_id)
     lists = _lists(results, output, y, row_ids, groups, _other_outputs(results, runs, chosen, output))
     return ErrorsPage(

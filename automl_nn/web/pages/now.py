@@ -7,7 +7,7 @@ from typing import final
 from automl_nn.results.results import Results
 from automl_nn.review.live import Look
 from automl_nn.search.limits import limits_of
-from automl_nn.search.overview import Running, overviews
+from automl_nn.store.overview import Running, overviews
 
 
 @final

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, final
 
-from automl_nn.search.overview import Overview, Running, overviews
-from automl_nn.search.store import Store
+from automl_nn.store.overview import Overview, Running, overviews
+from automl_nn.store.store import Store
 
 
 @final

@@ -24,8 +24,8 @@ from automl_nn.review.history import (
 )
 from automl_nn.review.words import number
 from automl_nn.review.worth import FAR, Worth, worth
-from automl_nn.search import looks
-from automl_nn.search.companions import REFERENCES
+from automl_nn.store import looks
+from automl_nn.store.companions import REFERENCES
 from automl_nn.web.charts import Chart, Level, Series
 from automl_nn.web.pages.board import Board, View, board
 from automl_nn.web.pages.commands import Command, command_words, continuing

@@ -1,6 +1,5 @@
 """The page of one trial: its curves, its gradients, its spikes, its configuration, and how to go on from it."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +11,15 @@ import pandas as pd
 from automl_nn.errors import StorageError
 from automl_nn.results.results import Results
 from automl_nn.review.factors import knob_words
-from automl_nn.search import looks
+from automl_nn.review.spike_windows import LENGTH, recurring, times_seen
 from automl_nn.search.step_names import StepNames
 from automl_nn.space.draw import flatten
 from automl_nn.space.ranges import Value
+from automl_nn.store import looks
 from automl_nn.web.charts import Chart, Mark, Series
 from automl_nn.web.pages.board import shown_value
 from automl_nn.web.pages.commands import Command, again, around, command_words
+from automl_nn.web.pages.spikes import spike_charts
 
 MOST_SPIKES = 50
 """Spikes that are listed."""
@@ -107,7 +108,8 @@ class TrialPage:
         gap: Score on training rows less score on validation rows, at the best epoch; None if unknown.
         n_spikes: Steps that left their band.
         spikes: The first of them.
-        often: Rows that were in most spikes, and in how many; only those in several.
+        often: Rows, or places of series, that were in most spikes, and in how many; only those in several.
+        windows: Windows of series that were in most spikes; none of other rows.
         unit: What the rows of a spike are: `rows`, or steps of series.
         knobs: Its configuration beside that of trial 0.
         commands: How to go on.
@@ -142,6 +144,7 @@ class TrialPage:
     n_spikes: int
     spikes: tuple[SpikeLine, ...]
     often: tuple[tuple[int | str, int], ...]
+    windows: tuple[Chart, ...]
     unit: str
     knobs: tuple[KnobLine, ...]
     commands: tuple[Command, ...]
@@ -166,7 +169,9 @@ def trial_page(results: Results, number: int) -> TrialPage:
     start = store.read(lambda connection: looks.configs(connection, study_id, [0])).get(0, {})
     before, behind = store.read(lambda connection: looks.neighbours(connection, study_id, number))
     spec, config = store.spec(study_id), flatten(run["config"] or {})
-    often = Counter(int(row) for rows in spikes["row_ids"] for row in rows)
+    length = int(config.get(LENGTH) or 1) if "series" in spec else 1
+    batches = spikes.drop_duplicates(["epoch", "step"])["row_ids"].tolist()
+    seen = times_seen(batches, length=length)
     asked: Any = {"name": results.name, "number": number, "config": config, "start": start}
     words = command_words(spec)
     return TrialPage(
@@ -185,8 +190,9 @@ def trial_page(results: Results, number: int) -> TrialPage:
         n_skipped=int(epochs["skipped"].fillna(0).sum()),
         gap=_gap(epochs, run["best_epoch"]),
         n_spikes=len(spikes),
-        spikes=tuple(_spike(row, often, results.step_names) for row in spikes.head(MOST_SPIKES).itertuples()),
-        often=tuple((_called([row], results.step_names)[0], n) for row, n in often.most_common(MOST_ROWS) if n > 1),
+        spikes=tuple(_spike(row, seen, results.step_names) for row in spikes.head(MOST_SPIKES).itertuples()),
+        often=_often(recurring(batches, length=length), results.step_names),
+        windows=spike_charts(results, batches, length=length),
         unit="steps at which windows begin" if "series" in spec else "rows",
         knobs=knob_lines(config, start),
         commands=(again(words, **asked), around(words, **asked)) if config else (),
@@ -215,8 +221,13 @@ def _called(rows: Sequence[int], names: StepNames | None) -> tuple[int | str, ..
     return tuple(rows if names is None else names.places(rows))
 
 
-def _spike(row: Any, often: Mapping[int, int], names: StepNames | None) -> SpikeLine:
-    rows = sorted(map(int, row.row_ids), key=lambda at: (-often[at], at))
+def _often(found: pd.DataFrame, names: StepNames | None) -> tuple[tuple[int | str, int], ...]:
+    several = found[found["n_spikes"] > 1].head(MOST_ROWS)
+    return tuple(zip(_called(several["first"].tolist(), names), several["n_spikes"].tolist(), strict=True))
+
+
+def _spike(row: Any, seen: Mapping[int, int], names: StepNames | None) -> SpikeLine:
+    rows = sorted(map(int, row.row_ids), key=lambda at: (-seen[at], at))
     value = None if pd.isna(row.value) else float(row.value)
     return SpikeLine(int(row.epoch), int(row.step), row.kind, value, _called(rows[:MOST_ROWS], names), len(rows))
 

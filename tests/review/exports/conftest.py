@@ -2,9 +2,9 @@
 
 import pytest
 
-from automl_nn.search.claims import Worker
-from automl_nn.search.records import EpochRow, Outcome
-from automl_nn.search.store import Store
+from automl_nn.store.claims import Worker
+from automl_nn.store.records import EpochRow, Outcome
+from automl_nn.store.store import Store
 
 NAME = "a <b>study</b> of ✂ 100 %"
 FACTS = ("train_loss", "val_loss", "train_score", "grad_norm_median", "grad_norm_p90", "grad_norm_max", "clipped")

@@ -102,6 +102,14 @@ def test_every_kind_of_task_has_its_page(results_of):
     assert classes.confusion["argmax"].to_numpy().sum() == classes.report["n_rows"]
     events = decision_page(results_of("events"), Asked(unit="events")).weighed
     assert events.report["n_series"] == 30
+    titles = [chart.title for chart in events.alarms]
+    assert [any(kind in title for title in titles) for kind in ("found", "false alarm", "missed")] == [
+        events.report["metrics"]["with_trigger"][name] > 0 for name in ("found", "false_alarms", "missed")
+    ]
+    score, event, alarm = events.alarms[0].series
+    at = alarm.y.index(1.06)
+    assert event.y[at] == 1
+    assert score.y[at] >= events.report["threshold_low"] == events.alarms[0].levels[-1].value
 
 
 def test_every_aim_that_is_offered_can_be_reached(results_of):

@@ -14,6 +14,7 @@ from automl_nn.model.backbones import ALL_BACKBONES, ALL_IMAGES, BACKBONES, Back
 from automl_nn.model.backbones.fusion import Fusion
 from automl_nn.model.backbones.image import Convolution2d, MapBackbone
 from automl_nn.model.backbones.realmlp import NTKLinear
+from automl_nn.model.backbones.sequence import Convolution
 from automl_nn.model.dropout import DROPOUTS, Dropout
 from automl_nn.model.embeddings import CategoryEmbedding
 from automl_nn.model.encoders import ENCODERS, Inputs
@@ -246,8 +247,8 @@ def _head(backbone: Backbone | Fusion, bias: Float[Tensor, "k d_out"]) -> Head |
     return MemberHead(len(bias), backbone.d_out, backbone.n_members, bias=bias)
 
 
-def _hidden(network: Network) -> list[Linear | NTKLinear | Convolution2d]:
-    kinds = Linear | NTKLinear | Convolution2d
+def _hidden(network: Network) -> list[Linear | NTKLinear | Convolution | Convolution2d]:
+    kinds = Linear | NTKLinear | Convolution | Convolution2d
     layers = [module for module in network.inner_modules() if isinstance(module, kinds)]
     return [layer for layer in layers if not layer.zero]
 
@@ -302,7 +303,7 @@ def _rescaler(
 ) -> Callable[[nn.Module, tuple[Tensor]], None]:
     def rescale(layer: nn.Module, args: tuple[Tensor]) -> None:
         (x,) = args
-        assert isinstance(layer, Linear | NTKLinear | Convolution2d)
+        assert isinstance(layer, Linear | NTKLinear | Convolution | Convolution2d)
         for i, target in driven.items():
             z = layer.product(x[i if len(x) > 1 else 0], i)
             deviation = z.std(dim=0)

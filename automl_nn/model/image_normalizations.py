@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from automl_nn.model.backbones.image import apart, together
 from automl_nn.model.normalizations import NORMALIZATIONS, BatchNorm, GroupNorm, NoNorm, RMSNorm
+from automl_nn.model.stack import apart, together
 from automl_nn.space.options import Option, Options
 
 

@@ -69,6 +69,16 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     return torch.mm(a[0], b[0]).unsqueeze(0) if len(a) == 1 else torch.bmm(a, b)
 
 
+def can_round(device: torch.device) -> bool:
+    """Whether layers of torch read bfloat16 fast here: a processor that cannot is far slower than in float32.
+
+    Example:
+        >>> can_round(torch.device("meta"))
+        False
+    """
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def dense(
     x: Float[Tensor, "#k batch d_in"],
     weight: Float[Tensor, "k d_in d_out"],
@@ -207,6 +217,21 @@ class Noise(nn.Module, PerNetwork):
             seeds = [generator.initial_seed() for generator in self.generators]
             self.generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
         return self.generators
+
+
+def apart(x: Float[Tensor, "k *shape"]) -> tuple[Tensor, ...]:
+    """What each network has of a tensor; gradients come back in one piece, and without a copy where there is one.
+
+    Example:
+        >>> [own.shape for own in apart(torch.zeros(2, 3, 4))]
+        [torch.Size([3, 4]), torch.Size([3, 4])]
+    """
+    return (x.squeeze(0),) if len(x) == 1 else x.unbind()
+
+
+def together(own: Sequence[Tensor]) -> Float[Tensor, "k *shape"]:
+    """The way back from `apart`."""
+    return own[0].unsqueeze(0) if len(own) == 1 else torch.stack(list(own))
 
 
 def select(stack: ModuleT, indices: Sequence[int], *, k: int) -> ModuleT:

@@ -14,11 +14,11 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 def set_precision(network: nn.Module, precision: Precision) -> torch.dtype:
     """Let a network train in a precision.
 
-    In bfloat16, large products of dense layers round what they read while training; so do layers of an LSTM on a
-    processor, which also round their cells and what they tell. Weights, sums, other elementwise operations, losses,
-    optimizers and evaluation stay in float32, so that what is scored is what will predict. On a GPU the products are in
-    TF32 instead; a processor that cannot multiply in bfloat16 goes on in float32. `auto` is float32 until somebody has
-    measured what is faster.
+    In bfloat16, large products of dense layers round what they read while training. So do convolutions, which also
+    round what they tell, and on a processor layers of an LSTM, which round their cells, too. Weights, sums, other
+    elementwise operations, losses, optimizers and evaluation stay in float32, so that what is scored is what will
+    predict. On a GPU the products are in TF32 instead; a processor that cannot multiply in bfloat16 goes on in float32.
+    `auto` is float32 until somebody has measured what is faster.
 
     Args:
         network: Changed in place.

@@ -217,6 +217,14 @@ def test_a_folder_that_does_not_exist_is_refused_and_not_looked_for_on_the_hub(t
         read_pretrained(form.format(tmp_path))
 
 
+def test_a_name_on_the_hub_is_refused_at_once_where_the_hub_cannot_be_reached(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelFileError, match=r"'owner/name' are not on this machine, and http://127.0.0.1:1 cannot"):
+        read_pretrained("owner/name")
+
+
 def test_no_name_of_weights_is_asked_for():
     with pytest.raises(SpaceError, match=r"Set model\.backbone\.weights"):
         backbone("")

@@ -6,6 +6,7 @@ import torch
 from automl_nn.errors import SpaceError
 from automl_nn.model.backbones import SEQUENCES
 from automl_nn.model.backbones.base import plain_parts
+from automl_nn.model.backbones.sequence import Convolution
 from automl_nn.model.backbones.surroundings import Surroundings
 from automl_nn.model.build import build, model_space
 from automl_nn.model.inputs import Inputs
@@ -120,6 +121,53 @@ def test_a_forward_network_does_not_look_ahead(name):
     seen = dense.grad[0].abs().sum(1) > 0
     assert seen[:8].all()
     assert not seen[8:].any()
+
+
+@pytest.mark.parametrize("looks_back", [False, True])
+@pytest.mark.parametrize(("n_taps", "dilation"), [(1, 1), (5, 2), (3, 8), (3, 2 * LENGTH)])
+def test_a_convolution_is_a_dense_layer_over_shifted_steps(n_taps, dilation, looks_back):
+    layer = Convolution(2, 3, 4, length=LENGTH, n_taps=n_taps, dilation=dilation, looks_back=looks_back)
+    layer.weight.data.normal_(generator=torch.Generator().manual_seed(0))
+    layer.bias.data.fill_(1.0)
+    windows = torch.randn(2, 5, LENGTH, 3, generator=torch.Generator().manual_seed(1))
+    reach = dilation * (n_taps - 1 if looks_back else n_taps // 2)
+    beyond = torch.nn.functional.pad(windows, (0, 0, reach, reach))
+    seen = torch.cat([beyond[:, :, tap * dilation :][:, :, :LENGTH] for tap in range(n_taps)], dim=-1).flatten(1, 2)
+    right = seen @ layer.weight + 1
+    torch.testing.assert_close(layer(windows.flatten(1, 2)), right)
+    torch.testing.assert_close(layer.product(windows[1].flatten(0, 1), 1), right[1] - 1)
+    torch.testing.assert_close(layer(windows[:1].flatten(1, 2))[0], right[0])
+
+
+def test_a_convolution_in_bfloat16_learns_nearly_what_it_learns_in_float32():
+    inputs, found = steps(16 * LENGTH), {}
+    for precision in ("float32", "bfloat16"):
+        net = network("unet", inputs, d_block=64, n_levels=1)
+        assert may_round(net, n_rows=len(inputs))
+        set_precision(net, precision)
+        found[precision] = gradients(net, inputs)
+    for path, right in found["float32"].items():
+        assert found["bfloat16"][path].dtype == torch.float32
+        assert (found["bfloat16"][path] - right).norm() < 0.05 * right.norm(), path
+
+
+def test_a_data_driven_convolution_starts_with_deviations_near_1_whatever_the_input():
+    inputs = steps(4 * LENGTH)
+    inputs = Inputs(100 * inputs.dense, inputs.codes, inputs.starts)
+    chosen = {**config("unet"), "initializer": {"name": "data_driven"}}
+    net = build([chosen], inputs, n_numeric=3, vocabularies=(), d_out=1, output_bias=torch.zeros(1, 1), seeds=[0])
+    deviation = net.backbone.down[0].convolution(inputs.dense[None]).std(1)
+    torch.testing.assert_close(deviation, torch.full_like(deviation, chosen["gain"]), rtol=0.5, atol=0)
+
+
+def test_a_network_is_loaded_that_was_stored_when_convolutions_had_a_dense_layer():
+    inputs = steps(2 * LENGTH)
+    net = network("unet", inputs)
+    stored = {path.replace("convolution.", "convolution.dense."): part for path, part in net.state_dict().items()}
+    assert stored.keys() != net.state_dict().keys()
+    loaded = network("unet", inputs, seeds=(1,))
+    loaded.load_state_dict(stored)
+    torch.testing.assert_close(loaded.predict(inputs), net.predict(inputs), atol=0, rtol=0)
 
 
 def test_surroundings_tell_the_same_of_a_series_that_is_a_thousand_times_as_large():

@@ -6,7 +6,6 @@ on processors and on GPUs with tensor cores.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -16,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from automl_nn.model.backbones.base import Backbone
+from automl_nn.model.stack import apart, together
 from automl_nn.space.options import Space
 from automl_nn.space.ranges import Choice, Held, Integer
 
@@ -160,21 +160,6 @@ def pooled(x: Float[Tensor, "k batch height width d"]) -> Float[Tensor, "k batch
         [[[2.0, 3.0]]]
     """
     return torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=-1)
-
-
-def apart(x: Float[Tensor, "k *shape"]) -> tuple[Tensor, ...]:
-    """What each network has of a tensor; gradients come back in one piece, and without a copy where there is one.
-
-    Example:
-        >>> [own.shape for own in apart(torch.zeros(2, 3, 4))]
-        [torch.Size([3, 4]), torch.Size([3, 4])]
-    """
-    return (x.squeeze(0),) if len(x) == 1 else x.unbind()
-
-
-def together(own: Sequence[Tensor]) -> Float[Tensor, "k *shape"]:
-    """The way back from `apart`."""
-    return own[0].unsqueeze(0) if len(own) == 1 else torch.stack(list(own))
 
 
 def planes(x: Float[Tensor, "k batch height width d"]) -> Float[Tensor, "images d height width"]:

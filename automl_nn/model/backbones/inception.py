@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automl_nn.model.backbones.base import Backbone, Parts
-from automl_nn.model.backbones.sequence import LENGTH, pooled
+from automl_nn.model.backbones.sequence import LENGTH, Convolution, pooled
 from automl_nn.model.stack import Linear
 from automl_nn.space.options import Option
 from automl_nn.space.ranges import Integer
@@ -74,7 +74,7 @@ class _Block(nn.Module):
         super().__init__()
         self.narrow = Linear(parts.k, d_in, d_part)
         self.convolutions = nn.ModuleList(
-            LongConvolution(parts.k, d_part, d_part, length=length, n_taps=max(3, n_taps // share) | 1)
+            Convolution(parts.k, d_part, d_part, length=length, n_taps=max(3, n_taps // share) | 1)
             for share in SHARES_OF_TAPS
         )
         self.beside = Linear(parts.k, d_in, d_part)
@@ -93,40 +93,6 @@ class _Block(nn.Module):
         """The largest of each step and its neighbours."""
         windows = x.reshape(-1, self._length, x.shape[2]).transpose(1, 2)
         return functional.max_pool1d(windows, 3, stride=1, padding=1).transpose(1, 2).reshape(x.shape)
-
-
-@final
-class LongConvolution(nn.Module):
-    """A dense layer over many neighbouring steps by torch's convolution, network after network.
-
-    Args:
-        k: Number of networks.
-        d_in: Width of the input.
-        d_out: Width of the output.
-        length: Steps of a window, which is continued by zeros.
-        n_taps: Steps that are seen at once, odd.
-
-    Example:
-        >>> from automl_nn.model.backbones.sequence import Convolution
-        >>> short, long = Convolution(2, 3, 4, length=8, n_taps=5), LongConvolution(2, 3, 4, length=8, n_taps=5)
-        >>> _ = long.dense.weight.data.normal_(), short.dense.weight.data.copy_(long.dense.weight.data)
-        >>> x = torch.randn(2, 16, 3)
-        >>> torch.allclose(long(x), short(x), atol=1e-5)
-        True
-    """
-
-    def __init__(self, k: int, d_in: int, d_out: int, *, length: int, n_taps: int) -> None:
-        super().__init__()
-        self.dense = Linear(k, n_taps * d_in, d_out)
-        self._length, self._n_taps = length, n_taps
-
-    def forward(self, x: Float[Tensor, "k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
-        k, _, d_in = x.shape
-        windows = x.reshape(k, -1, self._length, d_in).transpose(2, 3)
-        weights = self.dense.weight.view(k, self._n_taps, d_in, -1).permute(0, 3, 2, 1)
-        own = zip(windows, weights, self.dense.bias, strict=True)
-        seen = [functional.conv1d(one, weight, bias, padding="same") for one, weight, bias in own]
-        return torch.stack(seen).transpose(2, 3).flatten(1, 2)
 
 
 OPTION: Option[Backbone] = Option(

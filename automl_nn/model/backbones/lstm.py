@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from automl_nn.model.backbones.base import Backbone, Drawn, Parts
 from automl_nn.model.backbones.sequence import LENGTH
 from automl_nn.model.dropout import Dropout, inverted
+from automl_nn.model.stack import can_round
 from automl_nn.space.options import Option
 from automl_nn.space.ranges import Choice, Integer, Real
 
@@ -111,7 +112,7 @@ class _Layer(Drawn):
             bias.data[i, self._d : 2 * self._d] = 1.0  # the forget gate: what is known stays known
 
     def forward(self, x: Float[Tensor, "#k length n d_in"]) -> Float[Tensor, "k length n d_out"]:
-        dtype = torch.bfloat16 if self.rounds and self.training and _can_round(x.device) else self.weight.dtype
+        dtype = torch.bfloat16 if self.rounds and self.training and can_round(x.device) else self.weight.dtype
         recurrent = [self.dropout(weights) for weights in self.recurrent]
         parts = [
             part.to(dtype).unbind()
@@ -129,11 +130,6 @@ class _Layer(Drawn):
         both = self._n_directions == 2
         output: Tensor = torch.lstm(x, (rest, rest), weights, True, 1, 0.0, self.training, both, False)[0]
         return output
-
-
-def _can_round(device: torch.device) -> bool:
-    """Whether the fused kernel of a processor reads bfloat16: else it would be far slower than in float32."""
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 OPTION: Option[Backbone] = Option(

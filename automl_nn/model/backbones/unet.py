@@ -67,8 +67,14 @@ class UNet(Backbone):
             x = x.reshape(len(x), -1, 2, x.shape[2]).amax(2)
         x = self.down[-1](x)
         for layer in self.up:
-            x = layer(torch.cat([x.repeat_interleave(2, dim=1), seen.pop()], dim=-1))
+            x = layer(_beside(x, seen.pop()))
         return x
+
+
+def _beside(x: Float[Tensor, "k pairs d"], seen: Float[Tensor, "k rows d"]) -> Float[Tensor, "k rows twice_d"]:
+    """What is told of pairs of steps, at each of their steps, and what was seen there on the way down."""
+    pairs = seen.view(*x.shape[:2], 2, -1)
+    return torch.cat([x.unsqueeze(2).expand_as(pairs), pairs], dim=-1).flatten(1, 2)
 
 
 @final

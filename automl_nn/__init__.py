@@ -21,6 +21,7 @@ _EXPORTS = {
     "DecisionClassifier": "automl_nn.estimator",
     "DecisionError": "automl_nn.errors",
     "DivergedError": "automl_nn.errors",
+    "FullDiskError": "automl_nn.errors",
     "Held": "automl_nn.space.ranges",
     "ImageClassifier": "automl_nn.estimator",
     "ImageEmbedder": "automl_nn.estimator",

@@ -7,6 +7,7 @@ from automl_nn.errors import BudgetError as BudgetError
 from automl_nn.errors import DataError as DataError
 from automl_nn.errors import DecisionError as DecisionError
 from automl_nn.errors import DivergedError as DivergedError
+from automl_nn.errors import FullDiskError as FullDiskError
 from automl_nn.errors import InputError as InputError
 from automl_nn.errors import ModelFileError as ModelFileError
 from automl_nn.errors import NoTrialError as NoTrialError

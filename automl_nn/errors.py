@@ -11,6 +11,7 @@ AutoMLError
 │   ├── StorageError       a database, or a study that is not the one asked for
 │   ├── DecisionError      scores, costs, constraints
 │   └── ModelFileError     a saved model
+├── FullDiskError          no room is left for a database (exit code 1)
 └── TrainingError          the input was fine, the training was not (exit code 1)
     ├── DivergedError      a loss or an output stopped being finite
     └── NoTrialError       no trial of the study finished
@@ -65,6 +66,10 @@ class DecisionError(InputError):
 
 class ModelFileError(InputError):
     """A saved model is truncated, changed, or from a newer version."""
+
+
+class FullDiskError(AutoMLError):
+    """No room is left on the disk that a database lies on."""
 
 
 class TrainingError(AutoMLError):

@@ -38,6 +38,7 @@ from automl_nn.search.workers import Job, work_together
 from automl_nn.space.draw import defaults, describe
 from automl_nn.space.options import Space
 from automl_nn.store.store import Store
+from automl_nn.store.urls import in_memory
 from automl_nn.task.base import Label, Task
 from automl_nn.task.metrics import find_metric
 from automl_nn.task.tasks import task_from_json
@@ -60,7 +61,7 @@ class Study(Results):
         roles: Roles of columns that should not be found by themselves.
         parting: How rows are parted into those that train and those that choose.
         name: Name of the study in the storage.
-        storage: SQLAlchemy URL of the database.
+        storage: SQLAlchemy URL of the database; `sqlite://` for one in memory, which goes away with this object.
         seed: Seed of everything random.
         classes: Order of the classes; sorted unless given.
         weight: Weight of each row `(n,)`.
@@ -192,13 +193,18 @@ class Study(Results):
         """What `tune` does, one event at a time; whoever stops asking leaves a study that can be resumed."""
         if n_trials is None and timeout is None:
             timeout = TIMEOUT
+        if n_workers > 1 and in_memory(self._url):
+            raise StorageError(
+                f"Storage {self.storage!r} lies in the memory of this process, where the other {n_workers - 1} of "
+                f"{n_workers} do not find it: name a file, as in 'sqlite:///study.db', or search with n_workers=1."
+            )
         start, problem = time.monotonic(), self._given()
         budget, limits = Budget(n_trials, timeout, n_workers), Limits.starting_now(n_trials, timeout)
         self._open()
         note_limits(self.store.optuna, self._id, limits)
         if references:
             yield from add_references(self.store, self._id, problem, timeout=timeout, seed=self._seed)
-        yield from work_together(self._job, budget.after(time.monotonic() - start))
+        yield from work_together(self._job, budget.after(time.monotonic() - start), store=self.store)
         keep_spike_windows(self.store, self._id, problem)
         self._check_success()
 

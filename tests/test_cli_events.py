@@ -148,6 +148,8 @@ def test_options_of_events_are_refused_without_them(scores, capsys):
     code = main(["decide", "scores.csv", "--score", "p", "--label", "y", "--series-id", "site", "--tolerance", "3"])
     assert code == 2
     assert "--series-id and --tolerance need --events" in capsys.readouterr().err
+    assert main(["decide", "scores.csv", "--score", "p", "--label", "y", "--tolerance", "3"]) == 2
+    assert "--tolerance needs --events" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -71,6 +71,8 @@ def test_what_cannot_be_decided_is_refused(parts, model):
     X, y = parts[1]
     with pytest.raises(NotFittedError):
         DecisionClassifier(model).predict(X)
+    with pytest.raises(DecisionError, match=r"Unknown goal 'maximise'\. Did you mean 'maximize'"):
+        DecisionClassifier(LogisticRegression(), decision={"maximise": "f1"}).fit(X, y)
     with pytest.raises(DecisionError, match="pos_label = 7 is none of"):
         DecisionClassifier(model, pos_label=7).fit(X, y)
     with pytest.raises(DecisionError, match="but there are 3"):

@@ -140,6 +140,26 @@ def test_a_classifier_decides_for_what_it_is_given_or_for_a_metric_of_actions():
         decided(Asked(), {"f1": True}, metric=None)
 
 
+CLASSIFIERS = ("AutoMLClassifier", "ImageClassifier", "SeriesClassifier", "StepClassifier")
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        ({"maximise": "f1"}, "Unknown goal 'maximise'. Did you mean 'maximize'?"),
+        ({"maximize": "f1x"}, "'f1x'"),
+        ({"min_recall": 90}, "min_recall = 90 is not possible"),
+    ],
+)
+def test_a_decision_that_is_none_is_refused_before_the_search(name, decision, said):
+    X = np.random.default_rng(0).normal(size=(8, 1, 8, 8) if name == "ImageClassifier" else (8, 1, 8))
+    X, y = (X[:, 0], np.arange(8) % 2) if name == "AutoMLClassifier" else (X, np.arange(8) % 2)
+    y = np.repeat(y[:, None], 8, axis=1) if name == "StepClassifier" else y
+    with pytest.raises(DecisionError, match=re.escape(said)):
+        getattr(estimator, name)(n_trials=0, decision=decision).fit(X, y)  # no search would begin
+
+
 def test_a_frame_of_texts_categories_dates_and_missing_values_is_read(people):
     X, y = people
     classifier = AutoMLClassifier(**QUICK | {"settings": SETTINGS | {"train.n_epochs": 40}}).fit(X[:300], y[:300])

@@ -104,6 +104,14 @@ def test_n_trials_is_the_total(storage):
     assert len(Study(CANCER, "target", settings=QUICK, storage=storage).tune(n_trials=3).leaderboard()) == 3
 
 
+def test_a_study_may_be_kept_in_memory_by_one_worker():
+    study = Study(CANCER, "target", settings=QUICK, storage="sqlite://")
+    with pytest.raises(StorageError, match="the other 1 of 2 do not find it: name a file"):
+        study.tune(n_trials=1, n_workers=2)
+    assert study.tune(n_trials=1, references=False).leaderboard()["state"].tolist() == ["complete"]
+    assert study.predictor().predict(CANCER).shape == (len(CANCER),)
+
+
 def test_a_timeout_ends_the_search(storage):
     study = Study(CANCER, "target", settings=QUICK, storage=storage).tune(timeout=0.5)
     assert len(study.leaderboard()) >= 1

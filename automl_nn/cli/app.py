@@ -5,6 +5,7 @@ all else to standard error.
 """
 
 import os
+import re
 import traceback
 from collections.abc import Sequence
 from typing import Annotated
@@ -21,7 +22,7 @@ from automl_nn.cli.look import status, trials
 from automl_nn.cli.predict import predict
 from automl_nn.cli.report import report
 from automl_nn.cli.tune import tune
-from automl_nn.errors import AutoMLError
+from automl_nn.errors import AutoMLError, did_you_mean
 
 FAILED = 1
 INTERRUPTED = 130
@@ -82,9 +83,19 @@ def _explain(error: Exception) -> int:
     if isinstance(error, AutoMLError):
         message, code = str(error), error.exit_code
     elif hasattr(error, "format_message") and hasattr(error, "exit_code"):  # how typer refuses a command line
-        message, code = error.format_message(), int(error.exit_code)
+        message, code = _plain(error.format_message()), int(error.exit_code)
     else:
         message = f"{type(error).__name__}: {error}; run the line again with {TRACEBACK}=1 to see where it comes from."
         code = FAILED
     typer.echo(f"error: {' '.join(message.split())}", err=True)
     return code
+
+
+def _plain(message: str) -> str:
+    """What typer said of a command line, without the words of its own checks, and with the nearest choice."""
+    said = message.replace("Value error, ", "")
+    choice = re.search(r"'([^']*)' is not one of (.+)\.$", said)
+    if choice is None:
+        return said
+    known = re.findall(r"'([^']*)'", choice[2])
+    return f"{said[: choice.start()]}there is no {choice[1]!r}. {did_you_mean(choice[1], known)}"

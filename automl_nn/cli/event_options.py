@@ -60,7 +60,8 @@ class Spans:
         """
         names = given_options(self)
         if names and not events:
-            raise DecisionError(f"{' and '.join(names)} need --events: add it, or leave them out.")
+            verb = "needs" if len(names) == 1 else "need"
+            raise DecisionError(f"{' and '.join(names)} {verb} --events: add that, or leave out what needs it.")
 
     def in_steps(self, name: str, *, step_seconds: float | None = None) -> int:
         """A span in steps, rounded up.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 from automl_nn.cli.asked import Asked, Columns, Extras
 from automl_nn.cli.event_options import Spans, refuse_options
 from automl_nn.errors import DataError, DecisionError
+from automl_nn.review.writing import written_whole
 
 if TYPE_CHECKING:
     from automl_nn.data.series import Steps
@@ -89,12 +90,9 @@ def _check_output(path: Path) -> None:
 def _write(watched: "Watched", name: str, path: Path) -> Path:
     table = watched.table()
     alarms = table[table["kind"] != "missed"].drop(columns="step")
-    try:
-        alarms[["series", "start", "end", "n_steps", "peak", "kind"]].rename(columns={"series": name}).to_csv(
-            path, index=False
-        )
-    except OSError as error:
-        raise DataError(f"{str(path)!r} cannot be written: {error.strerror or error}.") from error
+    shown = alarms[["series", "start", "end", "n_steps", "peak", "kind"]].rename(columns={"series": name})
+    with written_whole(path) as partial:
+        shown.to_csv(partial, index=False)
     return path
 
 

@@ -14,6 +14,7 @@ from automl_nn.data.image_decode import header_of, suffixes
 from automl_nn.data.image_folder import PATH
 from automl_nn.data.map_files import ARRAY
 from automl_nn.errors import DataError
+from automl_nn.review.writing import written_whole
 
 if TYPE_CHECKING:
     from automl_nn.predict.predictor import Predictor
@@ -80,7 +81,8 @@ def write_maps(predictor: "Predictor", outputs: npt.NDArray[Any], output: Path, 
     try:
         if output.suffix == ARRAY:
             for ending, maps in planes.items():
-                np.save(output.with_name(f"{output.stem}{ending}{ARRAY}"), maps)
+                with written_whole(output.with_name(f"{output.stem}{ending}{ARRAY}")) as partial:
+                    np.save(partial, maps)
         else:
             _write_files(planes, output, source)
     except OSError as error:

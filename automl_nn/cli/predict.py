@@ -121,15 +121,15 @@ def _check_ending(predictor: "Predictor", output: Path | None) -> None:
 
 
 def write_frame(frame: "pd.DataFrame", output: Path) -> None:
-    """Write a frame as CSV or Parquet, by the ending of the file.
+    """Write a frame as CSV or Parquet, by the ending of the file, which is whole or not there.
 
     Raises:
         DataError: The file cannot be written.
     """
-    try:
+    from automl_nn.review.writing import written_whole
+
+    with written_whole(output) as partial:
         if output.suffix == ".parquet":
-            frame.to_parquet(output, index=False)
+            frame.to_parquet(partial, index=False)
         else:
-            frame.to_csv(output, index=False)
-    except OSError as error:
-        raise DataError(f"{str(output)!r} cannot be written: {error.strerror or error}.") from error
+            frame.to_csv(partial, index=False)

@@ -17,6 +17,7 @@ from automl_nn.cli.following import show_study
 from automl_nn.cli.output import Format
 from automl_nn.cli.parse import parse_seconds, parse_settings
 from automl_nn.cli.question import Question, Reading
+from automl_nn.errors import StorageError
 from automl_nn.review.words import number
 from automl_nn.search.defaults import TIMEOUT
 
@@ -106,8 +107,10 @@ def tune(
 
     from automl_nn.cli.given import gather
     from automl_nn.data.read import release_unused
-    from automl_nn.store.urls import masked
+    from automl_nn.store.urls import in_memory, masked
 
+    if in_memory(storage):
+        raise StorageError(f"A study in memory ends with the command: give --storage sqlite:///FILE, not {storage!r}.")
     given = gather(file, asked=question.asked() | reading.asked(), settings=knobs)
     name = study_name or Path(file.resolve().name.removesuffix(".gz")).stem
     kept = {"set": settings, "seed": seed, "storage": masked(storage), "study_name": study_name}

@@ -107,8 +107,8 @@ def deal_groups(
     sizes = _sizes(groups, strata)
     if len(sizes) < len(shares):
         raise SplitError(
-            f"{len(shares)} parts need as many groups, but there are {len(sizes)}: "
-            f"{len(shares) - len(sizes)} are missing, so add groups or ask for fewer parts."
+            f"{len(shares)} parts need as many groups, but the rows are of {_counted(len(sizes), 'group')}: "
+            f"add {_counted(len(shares) - len(sizes), 'group')}, or ask for fewer parts."
         )
     _refuse_rare((sizes[:, :-1] > 0).sum(axis=0), strata, n_needed=len(shares) * (min_positives > 0), what="group")
     _refuse_rare(strata.counts, strata, n_needed=len(shares) * min_positives, what="row")
@@ -169,10 +169,14 @@ def _refuse_rare(counts: Integers, strata: Strata, *, n_needed: int, what: str) 
     if len(counts) and counts.min() < n_needed:
         stratum = int(counts.argmin())
         raise SplitError(
-            f"{strata.names[stratum]} lies in {counts[stratum]} {what}(s), but the parts asked for need {n_needed}: "
-            f"{n_needed - counts[stratum]} are missing, so add {what}s of it, merge it with another class, or ask for "
-            "fewer parts or fewer rows of it in each."
+            f"{strata.names[stratum]} is in {_counted(counts[stratum], what)}, but the parts asked for need "
+            f"{n_needed}: add {_counted(n_needed - counts[stratum], what)} of it, merge it with another class, or ask "
+            "for fewer parts or fewer rows of it in each."
         )
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _unlucky(strata: Strata, part: Integers, n_parts: int, min_positives: int) -> SplitError:
@@ -182,6 +186,6 @@ def _unlucky(strata: Strata, part: Integers, n_parts: int, min_positives: int) -
     stratum, poorest = np.unravel_index(spread.argmin(), spread.shape)
     n_rows = int(spread[stratum, poorest])
     return SplitError(
-        f"A part gets {n_rows} row(s) of {strata.names[int(stratum)]}, but {min_positives} are needed: "
-        f"{min_positives - n_rows} are missing, so add rows of it or ask for other parts or fewer rows of it in each."
+        f"A part gets {_counted(n_rows, 'row')} of {strata.names[int(stratum)]}, but needs {min_positives}: "
+        f"add {_counted(min_positives - n_rows, 'row')} of it, or ask for other parts or fewer rows of it in each."
     )

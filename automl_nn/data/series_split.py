@@ -56,10 +56,11 @@ def split_series(
     alone = _alone(numbers[kept], None if labels is None else labels[kept])
     kept = kept[~np.isin(numbers[kept], alone)]
     found = None if labels is None else labels[kept]
+    if n_folds > 1 or min_positives > 0:
+        _refuse_lonely(numbers[kept], found, what="series" if groups is None else "group")
     if n_folds == 1:
         split = grouped_split(numbers[kept], labels=found, val_share=val_share, seed=seed, min_positives=min_positives)
         return _of_all(numbers, kept[split.val])
-    _refuse_lonely(numbers[kept], found)
     least = min_positives if min_positives > 1 else 0
     folds = grouped_folds(numbers[kept], labels=found, n_folds=n_folds, seed=seed, min_positives=least)
     return Split.crossed(tuple(_of_all(numbers, kept[fold.val]) for fold in folds))
@@ -93,14 +94,16 @@ def _groups_of_classes(numbers: npt.NDArray[Any], labels: npt.NDArray[Any]) -> l
     return [np.unique(numbers[known][labels[known] == name]) for name in np.unique(labels[known])]
 
 
-def _refuse_lonely(numbers: npt.NDArray[Any], labels: npt.NDArray[Any] | None) -> None:
-    """Refuse folds of which one would have to do without a class or a label that there is."""
+def _refuse_lonely(numbers: npt.NDArray[Any], labels: npt.NDArray[Any] | None, *, what: str) -> None:
+    """Refuse parts of which one would have to do without a class or a label that there is."""
     for column in [] if labels is None else labels.reshape(len(labels), -1).T:
-        for groups in _groups_of_classes(numbers, column):
+        known = np.isfinite(column)
+        for value, groups in zip(np.unique(column[known]), _groups_of_classes(numbers, column), strict=True):
             if len(groups) < 2:
+                plural = what if what == "series" else f"{what}s"
                 raise SplitError(
-                    "A class lies in 1 series only, so that no fold could both train on it and choose by it: add "
-                    "series that hold it, or part by time."
+                    f"Class {value:g} is in 1 {what} only, so that it cannot be both trained on and chosen by: add "
+                    f"{plural} that hold it, merge it with another class, or part by time."
                 )
 
 

@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from automl_nn.decide.decision import Decision
-from automl_nn.estimator.decided import decided
+from automl_nn.estimator.decided import check_decision, decided
 from automl_nn.estimator.given import checked_labels, sorted_classes
 from automl_nn.estimator.tables import AutoMLTables
 from automl_nn.study import Study
@@ -88,6 +88,7 @@ class AutoMLClassifier(ClassifierMixin, AutoMLTables):  # type: ignore[misc]
             ValueError: Data, target, settings or budget cannot be used.
             NoTrialError: Every trial failed.
         """
+        check_decision(self.decision)
         given = self._given(X, y, checked_labels(y), groups, sample_weight)
         if given.y.ndim == 2:
             self.classes_: Any = [np.arange(2)] * given.y.shape[1]

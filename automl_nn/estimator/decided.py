@@ -63,6 +63,22 @@ def check_goals(decision: Mapping[str, Any] | None, *, also: Sequence[str] = ("p
             raise DecisionError(f"Unknown goal {name!r}. {did_you_mean(name, known)}")
 
 
+def check_decision(decision: Mapping[str, Any] | None) -> None:
+    """Refuse what `decided` could not decide for, its values too, before a search is spent on it.
+
+    Args:
+        decision: What is asked for.
+
+    Raises:
+        DecisionError: It is no mapping, holds another name, or asks for what is impossible.
+
+    Example:
+        >>> check_decision({"maximize": "f1", "prevalence": 0.01})
+    """
+    check_goals(decision)
+    Goal.unless_empty(**{name: value for name, value in (decision or {}).items() if name != "prevalence"})
+
+
 def most_probable(study: Study, *, with_references: bool = False) -> Decision:
     """Calibrated outputs, and the class or the labels that are more probable than not.
 

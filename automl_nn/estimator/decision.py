@@ -17,6 +17,7 @@ from automl_nn.decide.cut import Cut
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.scores import decide_scores
 from automl_nn.errors import DecisionError
+from automl_nn.estimator.decided import check_goals
 
 
 @final
@@ -94,13 +95,15 @@ class DecisionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  #
         Raises:
             DecisionError: There are other than two classes, or the rows do not carry the decision.
         """
+        check_goals(self.decision, also=())
+        goal = Goal(**(self.decision or {"maximize": "f1"}))
         X, labels, groups = indexable(X, _labels(y), groups)
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, labels)
         scores = self._fit_and_score(X, labels, weight, groups)
         self.cut_: Cut = decide_scores(
             scores,
             (labels == self.classes_[self._column]).astype(np.float64),
-            goal=Goal(**(self.decision or {"maximize": "f1"})),
+            goal=goal,
             weight=weight,
             groups=groups,
             seed=self.random_state,

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl_nn.data.maps import Maps
 from automl_nn.decide.decision import Decision
-from automl_nn.estimator.decided import decided
+from automl_nn.estimator.decided import check_decision, decided
 from automl_nn.estimator.given import checked_labels, checked_quantities, sorted_classes
 from automl_nn.estimator.images import AutoMLImages, target_frame
 from automl_nn.predict.predictor import Predictor
@@ -77,6 +77,7 @@ class ImageClassifier(ClassifierMixin, AutoMLImages):  # type: ignore[misc]
             ValueError: Images, labels, settings or budget cannot be used.
             NoTrialError: Every trial failed.
         """
+        check_decision(self.decision)
         if np.ndim(y) > 2:
             maps = Maps.of(y)
             self.classes_: Any = np.arange(2) if len(maps.form.names) == 1 else [np.arange(2)] * len(maps.form.names)

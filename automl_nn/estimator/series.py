@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 
 from automl_nn.data.panel import Panel
 from automl_nn.decide.decision import Decision
-from automl_nn.estimator.decided import check_goals, decided
+from automl_nn.estimator.decided import check_decision, decided
 from automl_nn.estimator.given import checked_labels, checked_quantities
 from automl_nn.estimator.panels import AutoMLSeries
 from automl_nn.predict.predictor import Predictor
@@ -72,7 +72,7 @@ class SeriesClassifier(ClassifierMixin, AutoMLSeries):  # type: ignore[misc]
             ValueError: Series, labels, settings or budget cannot be used.
             NoTrialError: Every trial failed.
         """
-        check_goals(self.decision)
+        check_decision(self.decision)
         panel = Panel.of(X)
         classes = checked_labels(y)
         kind = "binary" if len(np.unique(classes)) == 2 else "multiclass"

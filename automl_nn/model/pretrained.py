@@ -2,10 +2,13 @@
 
 import json
 import os
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +17,9 @@ from automl_nn.errors import ModelFileError
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 """Endings of files whose reading may run what somebody wrote into them."""
+
+PATIENCE_SECONDS = 5.0
+"""How long the hub may take to answer before it counts as out of reach."""
 
 
 def read_pretrained(source: str) -> tuple[nn.Module, str]:
@@ -31,15 +37,21 @@ def read_pretrained(source: str) -> tuple[nn.Module, str]:
     transformers = _transformers()
     if os.sep in source and not (_is_hub_name(source) or Path(source).exists()):
         raise ModelFileError(f"There is no folder {source!r}: name one that holds config.json and model.safetensors.")
-    is_local = Path(source).exists()
-    if is_local:
+    is_folder = Path(source).exists()
+    if is_folder:
         _check_folder(Path(source))
+    is_local = is_folder or not _is_hub_reachable()
     with _quiet(transformers):
         try:
             network = transformers.AutoModel.from_pretrained(
                 source, use_safetensors=True, trust_remote_code=False, local_files_only=is_local, dtype=torch.float32
             )
         except Exception as error:
+            if is_local and not is_folder:
+                raise ModelFileError(
+                    f"Pretrained weights {source!r} are not on this machine, and {_hub()} cannot be reached: connect "
+                    "to it, or name a folder that holds config.json and model.safetensors."
+                ) from error
             raise ModelFileError(f"Pretrained weights {source!r} cannot be read: {_first_line(error)}.") from error
     return network.eval(), json.dumps(network.config.to_dict(), sort_keys=True, default=str)
 
@@ -103,6 +115,23 @@ def _is_hub_name(source: str) -> bool:
     """Whether it may be `owner/name` rather than a path, as it is if there is a folder of the owner's name."""
     owner, _, name = source.partition("/")
     return bool(owner and name) and "/" not in name and owner[0] not in ".~" and not Path(owner).is_dir()
+
+
+def _hub() -> str:
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+
+
+def _is_hub_reachable() -> bool:
+    """Whether the hub answers anything at all: transformers would ask again for minutes where it does not."""
+    try:
+        urlopen(Request(_hub(), method="HEAD"), timeout=PATIENCE_SECONDS).close()
+    except HTTPError:
+        return True
+    except URLError as error:
+        return isinstance(error.reason, ssl.SSLError)  # it is there; transformers knows of other certificates
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _transformers() -> Any:

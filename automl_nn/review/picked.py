@@ -47,17 +47,17 @@ class Condition:
         """For which trials it is true; for none where the value is missing.
 
         Raises:
-            InputError: There is no such column, or it holds words, which are neither greater nor less.
+            InputError: There is no such column, it holds numbers and the value is a word, or it holds words, which are
+                neither greater nor less.
         """
-        column = _column(trials, self.column)
-        if self.sign in _EQUAL:
-            values = column.astype(str) if isinstance(self.value, str) else column
-        elif isinstance(self.value, str) or not _is_numeric(column):
+        column, is_word = _column(trials, self.column), isinstance(self.value, str)
+        if is_word and _is_numeric(column) and not pd.api.types.is_bool_dtype(column):
+            raise InputError(f"{self.column!r} holds numbers, but is compared with {self.value!r}: give a number.")
+        if self.sign not in _EQUAL and (is_word or not _is_numeric(column)):
             raise InputError(
                 f"{self.column!r} is compared with {self.value!r}, but only numbers are greater or less: use = or !=."
             )
-        else:
-            values = column
+        values = column.astype(str) if is_word else column
         found: pd.Series[bool] = SIGNS[self.sign](values, self.value) & column.notna()
         return found
 

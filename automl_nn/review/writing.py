@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -48,15 +49,39 @@ def write_file(path: Path, content: bytes) -> None:
         >>> [file.name for file in folder.iterdir()]
         ['report.html']
     """
+    with written_whole(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """An empty file beside `path` to write to, which takes its place when the block ends, and goes if it fails.
+
+    What is no plain file, such as a pipe or `/dev/null`, is written to as it is.
+
+    Raises:
+        DataError: It cannot be written.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with written_whole(folder / "rows.csv") as partial:
+        ...     _ = partial.write_text("x")
+        >>> (folder / "rows.csv").read_text()
+        'x'
+    """
     if path.is_dir():
         raise DataError(f"{str(path)!r} is a folder: name a file.")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if path.exists() and not path.is_file():
+            yield path
+            return
+        place = path.resolve()  # what a link leads to
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=place.suffix)
+        os.close(handle)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
+            yield Path(name)
             Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
+            Path(name).replace(place)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

@@ -76,20 +76,20 @@ class Job:
         """What is searched."""
         return edit_space(space_for(self.problem), self.settings)
 
-    def events(self, budget: Budget, shelf: Shelf | None = None) -> Generator[Event, None, None]:
+    def events(self, budget: Budget, *, store: Store, shelf: Shelf | None = None) -> Generator[Event, None, None]:
         """Work in this process until the budget is spent.
 
         Args:
             budget: Shared by all workers.
+            store: The storage, as this process has opened it.
             shelf: Where several workers share what they read.
         """
-        store = Store(self.url)
         tuner = Tuner(store, self.name, problem=self.problem, space=self.space, seed=self.seed, shelf=shelf)
         with threads(1):
             yield from tuner.events(budget)
 
 
-def work_together(job: Job, budget: Budget) -> Iterator[Event]:
+def work_together(job: Job, budget: Budget, *, store: Store) -> Iterator[Event]:
     """Work in `budget.n_workers` processes with one thread each; events come in the order in which they happen.
 
     This process is one of the workers: it trains while the others start, which takes them seconds. With one worker the
@@ -99,9 +99,10 @@ def work_together(job: Job, budget: Budget) -> Iterator[Event]:
     Args:
         job: What to work on.
         budget: Shared by all workers.
+        store: The storage, as this process has opened it; the others open their own.
     """
     if budget.n_workers == 1:
-        yield from job.events(budget)
+        yield from job.events(budget, store=store)
         return
     context, asked = multiprocessing.get_context("spawn"), time.time()
     channel: Any = context.Queue()
@@ -111,7 +112,7 @@ def work_together(job: Job, budget: Budget) -> Iterator[Event]:
         arguments = (shelf, budget, asked, channel)
         helpers = [_Helper(context, arguments) for _ in range(budget.n_workers - 1)]
         try:
-            with closing(job.events(_left(budget, asked), shelf)) as events:
+            with closing(job.events(_left(budget, asked), store=store, shelf=shelf)) as events:
                 for event in events:
                     yield event
                     yield from _arrived(channel)
@@ -153,7 +154,7 @@ def _work(shelf: Shelf, budget: Budget, asked: float, channel: Any, has_begun: A
     if _is_over(budget, asked):
         return
     has_begun.set()
-    with closing(job.events(_left(budget, asked), shelf)) as events:
+    with closing(job.events(_left(budget, asked), store=Store(job.url), shelf=shelf)) as events:
         for event in events:
             if parent is not None and not parent.is_alive():
                 channel.cancel_join_thread()  # nobody reads any more

@@ -1,11 +1,16 @@
 """Change a space at one path: give a knob a value, or another range."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
+from typing import Any, final
 
 from automl_nn.errors import SpaceError, did_you_mean
-from automl_nn.space.options import Bundles, Options, Space, no_knob
+from automl_nn.space.draw import starts
+from automl_nn.space.options import Bundles, Options, Space
 from automl_nn.space.ranges import Choice, Held, Range, Value
+
+SPOKEN = {"learning_rate": "lr", "hidden_size": "d_block", "n_layers": "n_blocks"}
+"""What knobs are called elsewhere: whoever asks for one by that name is told ours."""
 
 
 def fix(space: Space, path: str, value: Value) -> Space:
@@ -26,8 +31,7 @@ def fix(space: Space, path: str, value: Value) -> Space:
         >>> defaults(fix({"train": {"batch_size": Choice((64, 256))}}, "train.batch_size", 256))
         {'train': {'batch_size': 256}}
     """
-    fixed: Space = _put(space, path.split("."), path, lambda node, at: _fixed(node, value, at))
-    return fixed
+    return _edited(space, path, lambda node, at: _fixed(node, value, at))
 
 
 def narrow(space: Space, path: str, node: Any) -> Space:
@@ -41,8 +45,7 @@ def narrow(space: Space, path: str, node: Any) -> Space:
         >>> defaults(narrow({"size": Choice((64, 256))}, "size", Choice((16, 32))))
         {'size': 16}
     """
-    narrowed: Space = _put(space, path.split("."), path, lambda _node, _at: node)
-    return narrowed
+    return _edited(space, path, lambda _node, _at: node)
 
 
 def is_settled(space: Space, path: str) -> bool:
@@ -63,7 +66,7 @@ def is_settled(space: Space, path: str) -> bool:
         settled.append(isinstance(values, Choice) and len(values.values) == 1)
         return node
 
-    _put(space, path.split("."), path, look)
+    _edited(space, path, look)
     return all(settled)
 
 
@@ -83,6 +86,41 @@ def _fixed(node: Any, value: Value, path: str) -> Any:
     return node
 
 
+@final
+class _NoKnobError(SpaceError):
+    """The part of a space that a path leads to lacks the next key.
+
+    Args:
+        key: What was asked for.
+        known: What there is.
+    """
+
+    def __init__(self, key: str, known: Collection[str]) -> None:
+        super().__init__(did_you_mean(key, known))
+        self.is_near = bool(get_close_matches(key, known, n=1))
+
+
+def _edited(space: Space, path: str, change: Callable[[Any, str], Any]) -> Space:
+    """The space with a change at one path; where there is none, the nearest path that there is is named."""
+    try:
+        edited: Space = _put(space, path.split("."), path, change)
+    except _NoKnobError as error:
+        elsewhere = None if error.is_near else _nearest(path, starts(space))
+        hint = f"Did you mean {elsewhere!r}? " if elsewhere else ""
+        raise SpaceError(f"Unknown knob {path!r}. {hint}{error}") from None
+    return edited
+
+
+def _nearest(path: str, paths: Collection[str]) -> str | None:
+    """The shortest path whose last word is nearest to that of another one, None if there is none that is near."""
+    word = path.rpartition(".")[2]
+    words = {known.rpartition(".")[2] for known in paths}
+    spoken = get_close_matches(word, SPOKEN, n=1, cutoff=0.8)
+    near = [SPOKEN[spoken[0]]] if spoken else get_close_matches(word, words, n=1, cutoff=0.8)
+    having = [known for known in paths if known.rpartition(".")[2] in near]
+    return min(having, key=len, default=None)
+
+
 def _put(node: Any, keys: list[str], path: str, change: Callable[[Any, str], Any]) -> Any:
     """Rebuild the part of a space that `keys` lead to."""
     if not keys or (keys == ["name"] and isinstance(node, Options)):
@@ -97,7 +135,7 @@ def _put(node: Any, keys: list[str], path: str, change: Callable[[Any, str], Any
     for name, bundles in node.items():
         if isinstance(bundles, Bundles) and any(key in bundle for bundle in bundles.bundles.values()):
             return {**node, name: _put_into_bundles(bundles, keys, path, change)}
-    raise SpaceError(no_knob(f"the group of {path!r}", key, _names(node)))
+    raise _NoKnobError(key, _names(node))
 
 
 def _put_into_options(
@@ -107,7 +145,7 @@ def _put_into_options(
     having = having or [name for name in node if keys[0] in node[name].space]
     if not having:
         knobs = {knob for option in node.values() for knob in option.space} | {"name"}
-        raise SpaceError(no_knob(f"{node.kind}", keys[0], knobs))
+        raise _NoKnobError(keys[0], knobs)
     return node.with_spaces({name: _put(node[name].space, keys, path, change) for name in having})
 
 

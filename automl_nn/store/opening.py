@@ -21,6 +21,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from automl_nn.errors import StorageError
+from automl_nn.store.full_disk import refuse_full_disk
 from automl_nn.store.optuna_storage import READING, SafeRDBStorage
 from automl_nn.store.retries import RETRY_SECONDS
 from automl_nn.store.schema import Base
@@ -140,6 +141,7 @@ def _refusals(url: URL) -> Iterator[None]:
     except ImportError as error:
         raise StorageError(f"Storage {masked(url)!r} needs psycopg: pip install 'automl_nn[postgres]'.") from error
     except (DBAPIError, sqlite3.Error) as error:
+        refuse_full_disk(error, url)
         raise StorageError(f"Storage {masked(url)!r} cannot be used: {reason(error, url)}. {_way_out(url)}") from error
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, FromClause, Table, bindparam, event, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 
+from automl_nn.store.full_disk import tell_full_disk
 from automl_nn.store.retries import RETRY_SECONDS, retried, retrying
 from automl_nn.store.trial_rows import (
     PARAMS,
@@ -77,6 +78,7 @@ class SafeRDBStorage(RDBStorage):
     def engine(self, engine: Engine) -> None:
         """Tune every engine that Optuna makes, at birth and after a pickle."""
         if engine.dialect.name == "sqlite":
+            event.listen(engine, "handle_error", tell_full_disk)
             event.listen(engine, "connect", _tune)
             event.listen(engine, "begin", self._begin)
         self.__dict__["engine"] = engine

@@ -66,6 +66,20 @@ def in_file(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and name not in ("", ":memory:") and not name.startswith("file:")
 
 
+def in_memory(url: str) -> bool:
+    """Whether this is a database in the memory of the process that opens it, which no other one finds.
+
+    Raises:
+        StorageError: As for `parse_url`.
+
+    Example:
+        >>> in_memory("sqlite://"), in_memory("sqlite:///file.db")
+        (True, False)
+    """
+    parsed = parse_url(url)
+    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+
+
 def masked(url: URL | str) -> str:
     """The URL for people: no password, and of the query only what is known to be harmless.
 

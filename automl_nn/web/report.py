@@ -10,7 +10,6 @@ import pandas as pd
 from markupsafe import Markup
 
 import automl_nn
-from automl_nn.errors import NoTrialError, StorageError
 from automl_nn.results.results import Results
 from automl_nn.store.schema import utc_now
 from automl_nn.web.files import dashboards, render
@@ -59,9 +58,10 @@ def report(results: Results, *, n_best: int = 1) -> Report:
         results: The study.
         n_best: Best trials to show in full.
     """
+    study = study_page(results)
     return Report(
-        verdict=_verdict(results),
-        study=study_page(results),
+        verdict=study.verdict,
+        study=study,
         trials=tuple(trial_page(results, number) for number in _shown(results, n_best)),
         decision=decision_page(results, _asked_last(results)),
         data=data_page(results),
@@ -108,13 +108,6 @@ def _body(template: str, page: Any) -> str:
 def _own_names(body: str, key: str) -> str:
     """The body with names of its parts that no other body has; what users named is escaped, so it is left alone."""
     return _NAMED.sub(lambda found: f' {found[1]}="{key}-{found[2]}"', body)
-
-
-def _verdict(results: Results) -> str:
-    try:
-        return results.verdict()
-    except (NoTrialError, StorageError):  # nothing to compare yet, or no outputs were kept
-        return ""
 
 
 def _shown(results: Results, n_best: int) -> list[int]:

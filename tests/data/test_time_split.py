@@ -32,7 +32,7 @@ def test_dates_take_a_gap_in_days():
         ({"times": [1, 2, 3], "gap": -1}, "gap = -1"),
         ({"times": [1, 2, 3], "gap": "1D"}, "does not fit"),
         ({"times": ["2024-01-01", "2024-01-02"], "gap": 1}, "does not fit"),
-        ({"times": [1, 2, 3, 4, 5], "labels": [1, 0, 1, 0, 0]}, "0 row.s. of class 1"),
+        ({"times": [1, 2, 3, 4, 5], "labels": [1, 0, 1, 0, 0]}, "0 rows of class 1"),
     ],
 )
 def test_times_that_cannot_be_cut_are_refused(arguments, message):

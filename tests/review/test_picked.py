@@ -70,7 +70,9 @@ def test_a_limit_takes_the_first_of_the_order():
         ({"sort": "scor"}, "Did you mean 'score'"),
         ({"conditions": [Condition("scor", ">", 1)]}, "Did you mean 'score'"),
         ({"conditions": [Condition("state", ">", 1)]}, "only numbers are greater or less"),
-        ({"conditions": [Condition("score", ">", "high")]}, "only numbers are greater or less"),
+        ({"conditions": [Condition("model.backbone.name", ">", "mlp")]}, "only numbers are greater or less"),
+        ({"conditions": [Condition("score", ">", "high")]}, "'score' holds numbers, .* 'high': give a number"),
+        ({"conditions": [Condition("score", "=", "abc")]}, "'score' holds numbers, .* 'abc': give a number"),
     ],
 )
 def test_what_cannot_be_picked_is_named(asked, part):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from automl_nn.errors import DataError
-from automl_nn.review.writing import check_new, write_file, write_files
+from automl_nn.review.writing import check_new, write_file, write_files, written_whole
 
 
 def test_a_file_is_replaced_as_a_whole(own_folder):
@@ -27,6 +27,30 @@ def test_what_fails_half_way_leaves_nothing(own_folder, monkeypatch):
     with pytest.raises(DataError, match="No space left"):
         write_file(own_folder / "report.html", b"new")
     assert list(own_folder.iterdir()) == []
+
+
+def test_what_fails_while_it_is_written_leaves_the_old_file(own_folder):
+    (own_folder / "rows.csv").write_text("old")
+
+    def fill(path):
+        with written_whole(path) as partial:
+            partial.write_text("half")
+            raise OSError(28, "No space left on device")
+
+    for name in ("rows.csv", "new.csv"):
+        with pytest.raises(DataError, match=f"{name}' cannot be written: No space left"):
+            fill(own_folder / name)
+    assert {file.name: file.read_text() for file in own_folder.iterdir()} == {"rows.csv": "old"}
+
+
+def test_a_link_stays_one_and_what_is_no_file_is_written_to(own_folder):
+    (own_folder / "folder").mkdir()
+    (own_folder / "rows.csv").symlink_to(own_folder / "folder" / "rows.csv")
+    write_file(own_folder / "rows.csv", b"new")
+    assert (own_folder / "rows.csv").is_symlink()
+    assert (own_folder / "folder" / "rows.csv").read_text() == "new"
+    write_file(Path("/dev/null"), b"new")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_what_is_there_is_kept_unless_forced(own_folder):

@@ -104,8 +104,11 @@ def test_a_class_of_one_series_trains_and_does_not_choose():
 
 
 def test_positives_of_one_series_alone_are_refused_where_series_have_labels():
-    with pytest.raises(SplitError, match="class 1 lies in 1 group"):
-        pose_steps(frame_of([0, 1, 0, 0, 0]), ["y"], SeriesColumns("s", per_step=False), parting=Parting(folds=1))
+    for folds in (1, 3):
+        with pytest.raises(SplitError, match="Class 1 is in 1 series only"):
+            pose_steps(
+                frame_of([0, 1, 0, 0, 0]), ["y"], SeriesColumns("s", per_step=False), parting=Parting(folds=folds)
+            )
 
 
 def test_positives_of_one_series_alone_part_all_series_by_time():

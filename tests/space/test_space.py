@@ -141,7 +141,12 @@ def test_a_value_outside_the_searched_range_is_taken_if_valid():
         ("train.lr", float("nan"), "train.lr = nan"),
         ("model.n_blocks", 2.5, "a whole number from 1 to 20"),
         ("model.n_blocks", True, "model.n_blocks = True"),
-        ("train.learning_rate", 0.1, "Known: batch_size, lr, n_epochs"),
+        (
+            "train.lerning_rate",
+            1,
+            "'train.lerning_rate'. Did you mean 'train.lr'? Known: batch_size, lr, n_epochs",
+        ),
+        ("model.batch_size", 64, "Did you mean 'train.batch_size'? Known: activation,"),
         ("trane.lr", 0.1, "Did you mean 'train'?"),
         ("train.lr.base", 0.1, "nothing lies below 'train.lr'"),
         ("train", 1, "not a knob but a group"),

@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
-from automl_nn.errors import StorageError
+from automl_nn.errors import FullDiskError, StorageError
+from automl_nn.store import full_disk
+from automl_nn.store.full_disk import refuse_full_disk
 from automl_nn.store.opening import open_storage, reason
 from automl_nn.store.schema import Base
 from automl_nn.store.store import Store
@@ -58,6 +60,32 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(own_folder):
     assert "file is not a database" in refusal("sqlite:///notes.txt")
     assert file.read_text().startswith("not a database")
     assert list(own_folder.iterdir()) == [file]
+
+
+def test_a_full_disk_is_told_with_the_file_and_the_way_out(own_folder):
+    store = Store("sqlite:///a.db")
+    event.listen(store._storage.engine, "connect", lambda one, _: one.execute("PRAGMA max_page_count=1").close())
+    store.close()  # so that SQLite takes what the file has for all the room there is
+    much = "x" * 10**6
+    for write in (
+        lambda: store.open_study("study", spec={"about": much}),
+        lambda: store.optuna.create_new_study([optuna.study.StudyDirection.MAXIMIZE], much),
+    ):
+        with pytest.raises(
+            FullDiskError, match=r"The disk is full, so that the database '.*a\.db' cannot be used: make"
+        ):
+            write()
+    store.close()
+    assert Store.existing("sqlite:///a.db").study_names() == []
+
+
+def test_a_file_that_cannot_be_opened_for_want_of_room_is_told_as_that(own_folder, monkeypatch):
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    refuse_full_disk(error, parse_url("sqlite:///a.db"))  # there is room: it is something else
+    monkeypatch.setattr(full_disk, "LITTLE", float("inf"))
+    with pytest.raises(FullDiskError, match="The disk is full"):
+        refuse_full_disk(error, parse_url("sqlite:///a.db"))
 
 
 def blank(file):

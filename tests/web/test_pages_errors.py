@@ -3,9 +3,10 @@ import pytest
 from scipy.special import expit
 
 from automl_nn.errors import StorageError
+from automl_nn.task.tasks import Binary
 from automl_nn.web.pages.errors import errors_page
 
-from .conftest import STUDIES
+from .conftest import STUDIES, begin_study, complete
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -28,6 +29,20 @@ def test_the_worst_rows_are_those_of_the_stored_outputs(results):
     )
     assert set(misses.rows["row"]) <= set(row_ids[y[:, 0] == 1])
     assert page.n_rows == len(y)
+
+
+def test_pixels_of_maps_are_not_called_rows(results, ask, ids):
+    store, n_pixels = results("binary").store, 12
+    y = np.tile([[0.0], [1.0]], (n_pixels // 2, 1))
+    maps = {"height": 2, "width": 3, "names": ["ill"]}
+    study_id = begin_study(store, "maps", Binary(("ill",), "average_precision", ("no", "yes")), y, maps=maps)
+    complete(store, study_id, y.astype(np.float32))
+    page = errors_page(results("maps"))
+    assert (page.unit, page.n_rows, page.summary["pixels"].tolist()) == ("pixels", n_pixels, [n_pixels])
+    assert all("image" in one.rows and one.note.startswith("Pixels with") for one in page.lists)
+    assert errors_page(results("binary")).unit == "rows"
+    assert errors_page(results("events")).unit == "steps"
+    assert "12 pixels that choose" in ask(f"/automl/studies/{study_id}/errors").text
 
 
 def test_events_and_false_alarms_are_listed_and_drawn_where_steps_have_labels(results):

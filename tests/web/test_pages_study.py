@@ -43,6 +43,16 @@ def test_every_kind_of_study_has_a_page(ask, ids, name):
     assert "<b>too wild" not in answer.text
 
 
+def test_the_verdict_is_that_of_the_command_line_and_comes_first(results, ask, ids, monkeypatch):
+    found = results("tumours")
+    text = html.unescape(ask(f"/automl/studies/{ids['tumours']}").text)
+    assert text.index(f'<p class="lead">{found.verdict()}</p>') < text.index("On the rows that choose, trial")
+    assert study_page(results("empty")).verdict == ""
+    page = study_page(found)
+    monkeypatch.setattr(type(found), "verdict", None)  # what was said of as many trials is not counted again
+    assert page.verdict == study_page(found).verdict
+
+
 def test_the_numbers_are_those_of_the_store(results):
     page = study_page(results("tumours"))
     trials, found = results("tumours").store.trials(page.study_id), results("tumours")

@@ -1,6 +1,6 @@
 """The page of a model's worst errors: rows, or in series events and false alarms, from stored outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -59,7 +59,8 @@ class ErrorsPage:
         score: Its score.
         others: The best trials, to choose another one.
         why_not: Why there is nothing to see; empty if there is.
-        n_rows: Rows that choose.
+        n_rows: Rows that choose, or what stands for them.
+        unit: What they are: `rows`, `images`, `pixels`, `steps` or `series`.
         summary: How each class, label or quantity fares.
         lists: The errors.
         histogram: How wrong the rows are; None if there is nothing to see.
@@ -75,6 +76,7 @@ class ErrorsPage:
     others: tuple[tuple[int, float], ...]
     why_not: str
     n_rows: int
+    unit: str
     summary: pd.DataFrame
     lists: tuple[ErrorList, ...]
     histogram: Chart | None
@@ -96,6 +98,7 @@ def errors_page(results: Results, trial: int | None = None) -> ErrorsPage:
     runs = store.read(lambda connection: looks.runs(connection, study_id))
     best = _best(runs)
     plain: Any = {"study_id": study_id, "study": results.name, "metric": results.task.metric, "others": best}
+    plain["unit"] = unit = _unit(store.spec(study_id))
     nothing: Any = {"n_rows": 0, "summary": pd.DataFrame(), "lists": (), "histogram": None, "snippet": ""}
     chosen = best[0][0] if trial is None and best else trial
     if chosen is None:
@@ -121,15 +124,22 @@ def errors_page(results: Results, trial: int | None = None) -> ErrorsPage:
         score=score,
         why_not="",
         n_rows=int(np.isfinite(y).any(axis=1).sum()),
-        summary=by_class(results.task, output, y),
+        summary=by_class(results.task, output, y).rename(columns={"rows": unit}),
         lists=lists,
-        histogram=_histogram(results, output, y),
+        histogram=_histogram(results, output, y, unit),
         snippet=_snippet(store.spec(study_id), lists),
         sheet=sheet,
     )
 
 
 _IN_PAIRS = "An embedding is judged by which rows lie close together, so there is no single row that is wrong."
+
+
+def _unit(spec: Mapping[str, Any]) -> str:
+    """What a row of the stored outputs is."""
+    if "series" in spec:
+        return "steps" if spec["series"].get("per_step") else "series"
+    return "pixels" if "maps" in spec else "images" if "images" in spec else "rows"
 
 
 def _best(runs: pd.DataFrame) -> tuple[tuple[int, float], ...]:
@@ -158,7 +168,8 @@ def _other_outputs(results: Results, runs: pd.DataFrame, chosen: int, output: An
 def _lists(
     results: Results, output: Any, y: Any, row_ids: Any, groups: Any, others: Sequence[Any]
 ) -> tuple[ErrorList, ...]:
-    columns = results.store.spec(results.store.study_id(results.name)).get("series")
+    spec = results.store.spec(results.store.study_id(results.name))
+    columns, unit = spec.get("series"), _unit(spec)
     if columns and columns.get("per_step") and results.task.kind == "binary" and groups is not None:
         scores = results.task.prediction(output.astype(np.float64))[:, -1]
         return _event_lists(scores, y[:, 0], groups, results.step_names)
@@ -167,24 +178,27 @@ def _lists(
     ids = row_ids if not whole else groups if names is None else names.called(groups)
     wrong = also_wrong(results.task, others, y) if others else None
     return tuple(
-        ErrorList(_TITLES[name], _NOTES[name], _named(frame, whole, wrong, len(others)))
+        ErrorList(_TITLES[name], f"{unit.capitalize()} {_NOTES[name]}", _named(frame, unit, wrong, len(others)))
         for name, frame in worst_rows(results.task, output, y, row_ids=ids).items()
     )
 
 
 _TITLES = {"false alarms": "Worst false alarms", "misses": "Worst misses", "mistakes": "Worst mistakes"}
 _NOTES = {
-    "false alarms": "Rows without the label to which the model gave it with the highest probability.",
-    "misses": "Rows with the label to which the model gave it with the lowest probability.",
-    "mistakes": "Rows on which the model is furthest from the truth.",
+    "false alarms": "without the label to which the model gave it with the highest probability.",
+    "misses": "with the label to which the model gave it with the lowest probability.",
+    "mistakes": "on which the model is furthest from the truth.",
 }
 
 
-def _named(frame: pd.DataFrame, whole: bool, wrong: Any, n_others: int) -> pd.DataFrame:
+_CALLED = {"series": "series", "pixels": "image"}
+"""What the number of a row is that of, where it is none of a row."""
+
+
+def _named(frame: pd.DataFrame, unit: str, wrong: Any, n_others: int) -> pd.DataFrame:
     """A list for people: what a row is called, and how many other trials are wrong about it."""
     shown = frame.drop(columns="at").rename(columns={"probability": "probability of the truth"})
-    if whole:
-        shown = shown.rename(columns={"row": "series"})
+    shown = shown.rename(columns={"row": _CALLED.get(unit, "row")})
     return shown if wrong is None else shown.assign(**{f"wrong in {n_others} other trials": wrong[frame["at"]]})
 
 
@@ -223,12 +237,12 @@ def _around(row: Any, title: str, names: Any, scores: Any, y: Any, offsets: Any)
     return Chart(f"Series {names[row.series]}, {what} at step {row.step}", "step", "probability", drawn)
 
 
-def _histogram(results: Results, output: Any, y: Any) -> Chart:
+def _histogram(results: Results, output: Any, y: Any, unit: str) -> Chart:
     table = error_histogram(results.task, output, y)
-    bars = Series.of("rows", table["middle"], table["rows"].where(table["rows"] > 0), "bars")
+    bars = Series.of(unit, table["middle"], table["rows"].where(table["rows"] > 0), "bars")
     if results.task.family == "values":
-        return Chart("How far predictions are off", "prediction less truth, in standard deviations", "rows", (bars,))
-    return Chart("How probable the model finds the truth", "probability of the truth", "rows", (bars,), log_y=True)
+        return Chart("How far predictions are off", "prediction less truth, in standard deviations", unit, (bars,))
+    return Chart("How probable the model finds the truth", "probability of the truth", unit, (bars,), log_y=True)
 
 
 def _snippet(spec: Any, lists: Sequence[ErrorList]) -> str:

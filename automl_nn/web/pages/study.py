@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automl_nn.errors import NoTrialError, StorageError
 from automl_nn.results.results import Results
 from automl_nn.review.history import (
     ENDED,
@@ -76,7 +77,8 @@ class StudyPage:
         counts: Trials by state, those that occur.
         best: Number and score of the best complete trial; None before there is one.
         references: Simple models on the same rows.
-        summary: The best trial beside these, in a sentence.
+        verdict: The networks beside these by rows that did not choose them, in a sentence; empty if nothing tells it.
+        summary: The best trial beside these by the rows that chose it, in a sentence.
         progress: The scores in their order.
         improvements: The trials that were better than all before them.
         worth: What each choice was worth.
@@ -99,6 +101,7 @@ class StudyPage:
     counts: Mapping[str, int]
     best: tuple[int, float] | None
     references: tuple[Reference, ...]
+    verdict: str
     summary: str
     progress: Chart
     improvements: tuple[Improvement, ...]
@@ -146,6 +149,7 @@ def study_page(results: Results, view: View | None = None) -> StudyPage:
         counts={str(state): int(n) for state, n in runs["state"].value_counts().items()},
         best=best,
         references=references,
+        verdict=verdict_of(results, runs),
         summary=_summary(best, references, results.task.metric),
         progress=progress_chart(past, references, results.task.metric),
         improvements=improvements(past),
@@ -178,6 +182,28 @@ def worth_of(results: Results, runs: pd.DataFrame) -> Worth:
 
 _WORTH: WeakKeyDictionary[Results, tuple[int, Worth]] = WeakKeyDictionary()
 """What was said last of a study's choices, for so many ended trials: sorting its list need not wait for it again."""
+
+
+def verdict_of(results: Results, runs: pd.DataFrame) -> str:
+    """The networks beside simple models, by rows that did not choose them; empty where no outputs tell it.
+
+    Args:
+        results: The study.
+        runs: One row for each of its trials, as `looks.runs` gives them.
+    """
+    n_ended = int(runs["state"].isin(ENDED).sum())
+    n_before, told = _VERDICTS.get(results, (-1, ""))
+    if n_before != n_ended:
+        try:
+            told = results.verdict()
+        except (NoTrialError, StorageError):  # nothing to compare yet, or no outputs were kept
+            told = ""
+        _VERDICTS[results] = (n_ended, told)
+    return told
+
+
+_VERDICTS: WeakKeyDictionary[Results, tuple[int, str]] = WeakKeyDictionary()
+"""What was said last of a study's networks, for so many ended trials: resampling takes a while."""
 
 
 def _worth(results: Results, ended: pd.DataFrame) -> Worth:
@@ -216,11 +242,11 @@ def _summary(best: tuple[int, float] | None, references: tuple[Reference, ...], 
     if best is None:
         return "No trial is complete yet."
     known = [(reference.words, reference.score) for reference in references if reference.score is not None]
-    told = f"Trial {best[0]} has the best {metric}, {number(best[1])}"
+    told = f"On the rows that choose, trial {best[0]} has the best {metric}, {number(best[1])}"
     if not known:
         return f"{told}; no simple model was fitted to compare it with."
     words = " and ".join(f"{name} has {number(score)}" for name, score in sorted(known, key=lambda pair: -pair[1]))
-    return f"{told}; {words} on the same rows."
+    return f"{told}; {words}."
 
 
 def progress_chart(past: History, references: tuple[Reference, ...], metric: str) -> Chart:

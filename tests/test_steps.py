@@ -238,7 +238,7 @@ def test_probabilities_keep_the_base_rate_whatever_windows_are_drawn(frame, shar
         (lambda frame: frame.assign(t=frame["t"].where(frame["t"] != 7)), "'t' is missing in row 7"),
         (lambda frame: frame.rename(columns={"s": "site"}), "no column 's'"),
         (lambda frame: frame[frame["s"] == 3][:60].assign(y=0), "in every row"),
-        (lambda frame: frame.assign(y=frame["y"] * (frame["s"] == 3)), "class 1"),
+        (lambda frame: frame.assign(y=frame["y"] * (frame["s"] == 3)), "Class 1"),
         (lambda frame: frame[frame["s"] == 3].assign(y=lambda one: (one["t"] < 2).astype(int)), "a single series, of"),
     ],
 )

@@ -30,7 +30,7 @@ _EXPORTS = {
     "Integer": "automl_nn.space.ranges",
     "ModelFileError": "automl_nn.errors",
     "NoTrialError": "automl_nn.errors",
-    "Parting": "automl_nn.search.parting",
+    "Parting": "automl_nn.search.problems.parting",
     "Predictor": "automl_nn.predict.predictor",
     "Real": "automl_nn.space.ranges",
     "SeriesClassifier": "automl_nn.estimator",

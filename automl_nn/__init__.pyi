@@ -28,7 +28,7 @@ from automl_nn.estimator import StepClassifier as StepClassifier
 from automl_nn.estimator import StepRegressor as StepRegressor
 from automl_nn.predict.predictor import Predictor as Predictor
 from automl_nn.predict.stream import Stream as Stream
-from automl_nn.search.parting import Parting as Parting
+from automl_nn.search.problems.parting import Parting as Parting
 from automl_nn.space.ranges import Choice as Choice
 from automl_nn.space.ranges import Held as Held
 from automl_nn.space.ranges import Integer as Integer

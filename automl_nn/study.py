@@ -25,15 +25,15 @@ from automl_nn.review.spike_windows import keep_spike_windows
 from automl_nn.review.thumbnails import keep_thumbnails
 from automl_nn.search.defaults import STORAGE, TIMEOUT
 from automl_nn.search.events import Event
-from automl_nn.search.image_spaces import least_for_statistics
 from automl_nn.search.limits import Limits, note_limits
-from automl_nn.search.parting import Parting
 from automl_nn.search.plan import Budget
-from automl_nn.search.problem import Problem
+from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.problem import Problem
+from automl_nn.search.problems.series import pose_any
+from automl_nn.search.problems.study_spec import spec_of
 from automl_nn.search.references.fit import add_references
 from automl_nn.search.refit import refit_trials
-from automl_nn.search.series import pose_any
-from automl_nn.search.study_spec import spec_of
+from automl_nn.search.spaces.images import least_for_statistics
 from automl_nn.search.workers import Job, work_together
 from automl_nn.space.draw import defaults, describe
 from automl_nn.space.options import Space

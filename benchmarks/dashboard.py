@@ -19,7 +19,7 @@ from optuna.distributions import distribution_to_json
 from sqlalchemy import Connection, insert
 
 from automl_nn.errors import DivergedError
-from automl_nn.search.spaces import default_space
+from automl_nn.search.spaces.default import default_space
 from automl_nn.space.draw import suggest
 from automl_nn.store import claims, records
 from automl_nn.store.claims import Worker

@@ -33,9 +33,9 @@ from automl_nn.data.image import Images
 from automl_nn.data.image_given import images_of
 from automl_nn.search.attempt import stack_of
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.image_spaces import image_space
-from automl_nn.search.images import pose_images
-from automl_nn.search.spaces import edit_space
+from automl_nn.search.problems.images import pose_images
+from automl_nn.search.spaces.default import edit_space
+from automl_nn.search.spaces.images import image_space
 from automl_nn.space.draw import defaults
 from automl_nn.train.device import threads
 from automl_nn.train.feed import Feeder

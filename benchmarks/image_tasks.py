@@ -34,9 +34,9 @@ from automl_nn.data.maps import Maps
 from automl_nn.errors import AutoMLError
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.map_problem import pose_maps
-from automl_nn.search.problem import Problem
-from automl_nn.search.spaces import edit_space, space_for
+from automl_nn.search.problems.maps import pose_maps
+from automl_nn.search.problems.problem import Problem
+from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.space.draw import defaults
 from automl_nn.task.maps import encode_maps
 from automl_nn.task.metrics import find_metric

@@ -29,8 +29,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 from automl_nn import Study
 from automl_nn.data.read import read_frame
 from automl_nn.errors import AutoMLError
-from automl_nn.search.portfolio import PORTFOLIO
-from automl_nn.search.spaces import default_space
+from automl_nn.search.spaces.default import default_space
+from automl_nn.search.spaces.portfolio import PORTFOLIO
 from automl_nn.space.draw import flatten, suggest
 from automl_nn.space.ranges import Value
 from automl_nn.task.infer import make_task

@@ -21,8 +21,8 @@ from automl_nn.model.build import build, model_space
 from automl_nn.model.inputs import Inputs
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import pose
-from automl_nn.search.spaces import space_for
+from automl_nn.search.problems.problem import pose
+from automl_nn.search.spaces.default import space_for
 from automl_nn.space.draw import defaults
 from automl_nn.space.edit import fix
 from automl_nn.train.batches import Batch, Batches

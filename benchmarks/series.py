@@ -19,10 +19,10 @@ from automl_nn import SeriesColumns
 from automl_nn.model.backbones import SEQUENCES, WHOLE
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import Problem
-from automl_nn.search.series import pose_steps
-from automl_nn.search.series_spaces import step_space
-from automl_nn.search.spaces import edit_space
+from automl_nn.search.problems.problem import Problem
+from automl_nn.search.problems.series import pose_steps
+from automl_nn.search.spaces.default import edit_space
+from automl_nn.search.spaces.series import step_space
 from automl_nn.space.draw import defaults
 from automl_nn.train.device import threads
 from automl_nn.train.precision import Precision

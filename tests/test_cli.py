@@ -14,7 +14,7 @@ from automl_nn.cli.tune import tune
 from automl_nn.decide.selection import Against, Estimate, Honest
 from automl_nn.errors import BudgetError, NoTrialError
 from automl_nn.search.events import EpochEnded, TrialEnded, TrialStarted
-from automl_nn.search.problem import pose
+from automl_nn.search.problems.problem import pose
 from automl_nn.search.workers import spare_workers
 from automl_nn.store.store import Store
 from automl_nn.store.urls import masked

@@ -162,7 +162,7 @@ def test_a_study_goes_on_where_it_stopped_and_refuses_other_images(digits, tmp_p
 
 
 def test_folds_and_refits_read_images_too(digits, tmp_path):
-    from automl_nn.search.parting import Parting
+    from automl_nn.search.problems.parting import Parting
 
     X, y = digits
     told = {"settings": QUICK, "storage": f"sqlite:///{tmp_path}/s.db", "parting": Parting(folds=2)}

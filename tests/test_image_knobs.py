@@ -9,10 +9,10 @@ import pytest
 
 from automl_nn.data.image import Images
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.image_spaces import image_space
-from automl_nn.search.images import pose_images
 from automl_nn.search.knobs import knob_cases, training_curve
-from automl_nn.search.spaces import edit_space
+from automl_nn.search.problems.images import pose_images
+from automl_nn.search.spaces.default import edit_space
+from automl_nn.search.spaces.images import image_space
 from automl_nn.space.draw import defaults, flatten
 
 SMALL = {

@@ -9,8 +9,8 @@ import pytest
 
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.knobs import OUTSIDE, compare_knobs, knob_cases, training_curve
-from automl_nn.search.problem import pose
-from automl_nn.search.spaces import default_space, edit_space
+from automl_nn.search.problems.problem import pose
+from automl_nn.search.spaces.default import default_space, edit_space
 from automl_nn.space.draw import defaults, flatten
 from automl_nn.space.ranges import Integer, Real
 

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 import automl_nn
-from automl_nn.search.spaces import default_space
+from automl_nn.search.spaces.default import default_space
 from automl_nn.space.draw import defaults, flatten, starts, suggest
 from automl_nn.space.edit import fix
 from automl_nn.space.options import Bundles, Option, Options

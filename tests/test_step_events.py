@@ -15,7 +15,7 @@ from automl_nn.decide.stored_events import weigh_events
 from automl_nn.errors import DecisionError
 from automl_nn.estimator import StepClassifier
 from automl_nn.predict.predictor import Predictor
-from automl_nn.search.parting import Parting
+from automl_nn.search.problems.parting import Parting
 from automl_nn.study import Study
 from automl_nn.task.events import Events
 

@@ -12,10 +12,10 @@ from automl_nn.estimator import SeriesClassifier, StepClassifier, StepRegressor
 from automl_nn.predict.predictor import Predictor
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.knobs import training_curve
-from automl_nn.search.parting import Parting
-from automl_nn.search.series import pose_steps, window_lengths
-from automl_nn.search.series_spaces import STEP_PORTFOLIO, step_space
-from automl_nn.search.spaces import edit_space
+from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.series import pose_steps, window_lengths
+from automl_nn.search.spaces.default import edit_space
+from automl_nn.search.spaces.series import STEP_PORTFOLIO, step_space
 from automl_nn.space.draw import defaults
 from automl_nn.study import Study
 

@@ -5,8 +5,8 @@ import pytest
 
 from automl_nn.cli import main
 from automl_nn.cli.given import gather
-from automl_nn.search.series import pose_any
-from automl_nn.search.spaces import edit_space, space_for
+from automl_nn.search.problems.series import pose_any
+from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.space.draw import describe
 
 OF_IMAGES = ("digit_labels", "digit_maps", "digit_embeddings", "digits_beside_table")

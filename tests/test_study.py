@@ -8,7 +8,7 @@ from automl_nn.decide.decision import Decision
 from automl_nn.decide.goal import Goal
 from automl_nn.errors import BudgetError, DataError, NoTrialError, SpaceError, SplitError, StorageError, TargetError
 from automl_nn.predict.predictor import Predictor
-from automl_nn.search.parting import Parting
+from automl_nn.search.problems.parting import Parting
 from automl_nn.space.ranges import Choice
 from automl_nn.store.store import Store
 from automl_nn.study import Study

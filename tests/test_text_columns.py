@@ -6,7 +6,7 @@ import pytest
 
 from automl_nn.data.roles import guess_role
 from automl_nn.predict.predictor import Predictor
-from automl_nn.search.problem import pose
+from automl_nn.search.problems.problem import pose
 from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 8, "model.backbone.name": "mlp", "model.backbone.d_block": 16, "train.batch_size": 32}

@@ -11,7 +11,7 @@ from automl_nn.errors import DataError, SplitError, TargetError
 from automl_nn.estimator import SeriesClassifier, SeriesRegressor
 from automl_nn.model.backbones import WHOLE, Fitted
 from automl_nn.model.backbones.base import plain_parts
-from automl_nn.search.series import pose_steps
+from automl_nn.search.problems.series import pose_steps
 from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 4, "train.n_windows": 64, "model.backbone.d_block": 16}

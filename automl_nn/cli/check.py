@@ -10,7 +10,7 @@ from automl_nn.cli.output import Format, show
 from automl_nn.cli.question import Question, Reading
 
 if TYPE_CHECKING:
-    from automl_nn.search.problem import Problem
+    from automl_nn.search.problems.problem import Problem
 
 REFERENCE_SECONDS, KNOB_SECONDS = 5.0, 8.0
 """How long simple models may be fitted, and knobs be compared."""
@@ -33,7 +33,7 @@ def check(
     """
     from automl_nn.cli.given import gather
     from automl_nn.review.tables import check_report
-    from automl_nn.search.series import pose_any
+    from automl_nn.search.problems.series import pose_any
 
     given = gather(file, asked=question.asked() | reading.asked())
     parts: dict[str, Any] = {"parting": given.parting, "seed": seed, "images": given.images}
@@ -57,7 +57,7 @@ def tried(problem: "Problem") -> dict[str, Any]:
     from automl_nn.review.verdict import guess, signal
     from automl_nn.search.knobs import compare_knobs
     from automl_nn.search.references.fit import SHARE, fit_references
-    from automl_nn.search.spaces import space_for
+    from automl_nn.search.spaces.default import space_for
 
     fitted = list(fit_references(problem, timeout=REFERENCE_SECONDS / SHARE, seed=0))
     knobs = compare_knobs(problem, space_for(problem), seconds=KNOB_SECONDS)

@@ -15,7 +15,7 @@ from automl_nn.data.maps import Maps
 from automl_nn.data.read import read_frame
 from automl_nn.data.series import SeriesColumns
 from automl_nn.errors import InputError
-from automl_nn.search.parting import Parting
+from automl_nn.search.problems.parting import Parting
 
 _OF_FOLDERS = ("labels", "maps", "image_size", "skip_bad", "image_cache")
 _PARTING = ("group", "time", "gap", "val_share", "min_positives", "folds")

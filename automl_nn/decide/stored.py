@@ -13,7 +13,7 @@ from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend, greedy_weights
 from automl_nn.decide.selection import Honest, honest_selection
 from automl_nn.errors import DecisionError, NoTrialError, StorageError
-from automl_nn.search.step_names import SERIES_GROUPS
+from automl_nn.search.problems.step_names import SERIES_GROUPS
 from automl_nn.store.looks import run, runs
 from automl_nn.store.store import Store
 from automl_nn.task.base import Task

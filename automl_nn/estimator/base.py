@@ -17,7 +17,7 @@ from sqlalchemy import URL, make_url
 
 from automl_nn.decide.decision import Decision
 from automl_nn.predict.predictor import Predictor
-from automl_nn.search.parting import VAL_SHARE
+from automl_nn.search.problems.parting import VAL_SHARE
 from automl_nn.study import Study
 
 

@@ -17,7 +17,7 @@ from automl_nn.errors import DataError
 from automl_nn.estimator.base import AutoML
 from automl_nn.estimator.given import GROUP
 from automl_nn.predict.predictor import Predictor
-from automl_nn.search.parting import Parting
+from automl_nn.search.problems.parting import Parting
 from automl_nn.study import Study
 
 LABEL = "__label__"

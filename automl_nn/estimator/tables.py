@@ -16,7 +16,7 @@ from automl_nn.data.table import Role
 from automl_nn.decide.decision import Decision
 from automl_nn.estimator.base import AutoML
 from automl_nn.estimator.given import GROUP, Given, target_names
-from automl_nn.search.parting import Parting
+from automl_nn.search.problems.parting import Parting
 from automl_nn.study import Study
 
 

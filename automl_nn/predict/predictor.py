@@ -26,8 +26,8 @@ from automl_nn.decide.event_decision import EventCuts
 from automl_nn.errors import DataError, ModelFileError
 from automl_nn.predict.archive import MANIFEST, read_archive, write_archive
 from automl_nn.predict.words import in_words
+from automl_nn.search.problems.study_spec import N_PROBE
 from automl_nn.search.references.reference import Reference
-from automl_nn.search.study_spec import N_PROBE
 from automl_nn.task.base import Task
 from automl_nn.task.tasks import task_from_json
 from automl_nn.train.device import threads, threads_for

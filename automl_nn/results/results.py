@@ -84,7 +84,7 @@ class Results(Decisions):
     def _deployed(self, decision: Decision, members: Mapping[Member, float], *, refit: bool) -> "Predictor":
         from automl_nn.predict.predictor import Predictor  # whoever only decides waits for no torch
         from automl_nn.search.members import load_members
-        from automl_nn.search.study_spec import N_PROBE, compared_places, probed
+        from automl_nn.search.problems.study_spec import N_PROBE, compared_places, probed
 
         loaded = load_members(self.store, self._id, members, refit=refit)
         predictor = Predictor(

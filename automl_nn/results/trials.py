@@ -12,7 +12,7 @@ from automl_nn.data.series import SeriesColumns
 from automl_nn.decide.selection import Honest
 from automl_nn.decide.stored import Member, Stored
 from automl_nn.review.verdict import verdict
-from automl_nn.search.step_names import StepNames
+from automl_nn.search.problems.step_names import StepNames
 from automl_nn.store.store import Store
 from automl_nn.store.urls import masked
 from automl_nn.task.base import Task

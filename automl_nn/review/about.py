@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from automl_nn.review.tables import Report, label_rows
-from automl_nn.search.problem import Problem
+from automl_nn.search.problems.problem import Problem
 
 
 def about(problem: Problem, *, command: Sequence[str] = ()) -> Report:
@@ -19,7 +19,7 @@ def about(problem: Problem, *, command: Sequence[str] = ()) -> Report:
 
     Example:
         >>> import pandas as pd
-        >>> from automl_nn.search.problem import pose
+        >>> from automl_nn.search.problems.problem import pose
         >>> known = about(pose(pd.DataFrame({"x": [0.5, None, 2.0] * 20, "y": [0, 0, 1] * 20}), ["y"]))
         >>> known["rows"]["given"], known["missing"], known["labels"][1]["val"]
         (60, {'x': 20}, 4)

@@ -14,7 +14,7 @@ from automl_nn.decide.event_goals import describe_events
 from automl_nn.decide.events import EventChoice
 from automl_nn.decide.stored_events import offsets_of_groups
 from automl_nn.errors import DecisionError
-from automl_nn.search.step_names import StepNames
+from automl_nn.search.problems.step_names import StepNames
 from automl_nn.task.event_metrics import Column, judged, known_steps
 from automl_nn.task.events import Array, Events, Indices, match, offsets_of
 from automl_nn.task.random_scores import against_random

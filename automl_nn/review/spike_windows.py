@@ -13,7 +13,7 @@ from automl_nn.errors import StorageError
 from automl_nn.store.store import Store
 
 if TYPE_CHECKING:
-    from automl_nn.search.problem import Problem
+    from automl_nn.search.problems.problem import Problem
 
 PART = "spike_windows"
 """Under which they are stored."""

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from automl_nn.data.findings import Finding
 from automl_nn.data.image import ImageForm
 from automl_nn.review.spike_windows import times_seen
-from automl_nn.search.step_names import StepNames
+from automl_nn.search.problems.step_names import StepNames
 from automl_nn.task.base import Task
 
 if TYPE_CHECKING:
-    from automl_nn.search.problem import Problem  # which imports torch
+    from automl_nn.search.problems.problem import Problem  # which imports torch
 
 Report = dict[str, Any]
 """Plain values, lists and dictionaries of them; a missing number is None."""

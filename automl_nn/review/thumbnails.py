@@ -14,7 +14,7 @@ from automl_nn.errors import StorageError
 from automl_nn.store.store import Store
 
 if TYPE_CHECKING:
-    from automl_nn.search.problem import Problem
+    from automl_nn.search.problems.problem import Problem
 
 PART = "val_thumbnails"
 """Under which they are stored."""

@@ -10,7 +10,7 @@ from automl_nn.review.words import number
 from automl_nn.store.companions import REFERENCES
 
 if TYPE_CHECKING:
-    from automl_nn.search.problem import Problem
+    from automl_nn.search.problems.problem import Problem
 
 MOST_SHOWN = 8
 """Trials that are named one by one."""

@@ -17,7 +17,7 @@ from automl_nn.data.split import Split
 from automl_nn.model.encoders import ENCODERS, Encoder
 from automl_nn.model.images import ImageRows
 from automl_nn.model.inputs import Inputs
-from automl_nn.search.problem import Problem, takes_unlabelled
+from automl_nn.search.problems.problem import Problem, takes_unlabelled
 from automl_nn.search.sharing import Shelf
 from automl_nn.train.batches import Fold, Rows
 

@@ -16,8 +16,8 @@ from automl_nn.data.split import Split
 from automl_nn.errors import AutoMLError
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import Problem
-from automl_nn.search.spaces import edit_space, space_for
+from automl_nn.search.problems.problem import Problem
+from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.space.draw import defaults
 from automl_nn.space.options import Bundles, Config, Options, Space
 from automl_nn.space.ranges import Choice, Held, Range, Text, Value
@@ -146,8 +146,8 @@ def compare_knobs(problem: Problem, space: Space, *, seconds: float = SECONDS) -
 
     Example:
         >>> import pandas as pd
-        >>> from automl_nn.search.problem import pose
-        >>> from automl_nn.search.spaces import default_space
+        >>> from automl_nn.search.problems.problem import pose
+        >>> from automl_nn.search.spaces.default import default_space
         >>> from automl_nn.space.ranges import Integer
         >>> problem = pose(pd.DataFrame({"x": range(60), "y": [0, 1, 1] * 20}), ["y"], roles={"x": "numeric"})
         >>> config = defaults(default_space(problem.task, n_rows=48))

@@ -12,9 +12,9 @@ from automl_nn.data.split import Split
 from automl_nn.errors import BudgetError, DivergedError
 from automl_nn.search.attempt import stack_of
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import Problem
+from automl_nn.search.problems.problem import Problem
+from automl_nn.search.problems.study_spec import N_PROBE, compared_places, probed
 from automl_nn.search.samplers import trial_seed
-from automl_nn.search.study_spec import N_PROBE, compared_places, probed
 from automl_nn.space.options import Config
 from automl_nn.store.companions import RefitRow
 from automl_nn.store.store import Store
@@ -53,8 +53,8 @@ def refit(
 
     Example:
         >>> import pandas as pd
-        >>> from automl_nn.search.problem import pose
-        >>> from automl_nn.search.spaces import default_space
+        >>> from automl_nn.search.problems.problem import pose
+        >>> from automl_nn.search.spaces.default import default_space
         >>> from automl_nn.space.draw import defaults
         >>> problem = pose(pd.DataFrame({"x": range(60), "y": [0] * 30 + [1] * 30}), ["y"], roles={"x": "numeric"})
         >>> config = defaults(default_space(problem.task, n_rows=48))

@@ -17,11 +17,11 @@ from automl_nn.search.encodings import Encodings
 from automl_nn.search.events import Event, TrialEnded
 from automl_nn.search.ledger import Ledger
 from automl_nn.search.plan import Budget, Plan
-from automl_nn.search.portfolio import first_trials, portfolio_for
-from automl_nn.search.problem import Problem
+from automl_nn.search.problems.problem import Problem
 from automl_nn.search.pruners import make_pruner
 from automl_nn.search.samplers import Cohort, SeededSampler, trial_seed
 from automl_nn.search.sharing import Shelf
+from automl_nn.search.spaces.portfolio import first_trials, portfolio_for
 from automl_nn.search.stack_run import StackRun
 from automl_nn.space.draw import defaults, suggest
 from automl_nn.space.options import Config, Space

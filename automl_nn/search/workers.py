@@ -16,9 +16,9 @@ from joblib import cpu_count
 
 from automl_nn.search.events import Event
 from automl_nn.search.plan import Budget
-from automl_nn.search.problem import Problem
+from automl_nn.search.problems.problem import Problem
 from automl_nn.search.sharing import Shelf, get, put, shared_folder
-from automl_nn.search.spaces import edit_space, space_for
+from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.search.tune import Tuner
 from automl_nn.space.options import Space
 from automl_nn.store.store import Store
@@ -42,7 +42,7 @@ def spare_workers(problem: Problem) -> int:
 
     Example:
         >>> import pandas as pd
-        >>> from automl_nn.search.problem import pose
+        >>> from automl_nn.search.problems.problem import pose
         >>> problem = pose(pd.DataFrame({"x": range(20), "y": [0, 1] * 10}), ["y"], roles={"x": "numeric"})
         >>> spare_workers(problem) >= 1
         True

@@ -12,7 +12,7 @@ from automl_nn.data import image_likeness
 from automl_nn.data.image import Images
 from automl_nn.data.image_likeness import difference_hashes, find_mirrors, find_near_copies, small_forms
 from automl_nn.data.split import Split
-from automl_nn.search.images import pose_images
+from automl_nn.search.problems.images import pose_images
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from automl_nn.model.build import build
 from automl_nn.model.images import ImageRows
 from automl_nn.model.inputs import Inputs
 from automl_nn.model.readings import moved
-from automl_nn.search.image_spaces import image_space
-from automl_nn.search.images import pose_images
-from automl_nn.search.map_problem import pose_maps
+from automl_nn.search.problems.images import pose_images
+from automl_nn.search.problems.maps import pose_maps
+from automl_nn.search.spaces.images import image_space
 from automl_nn.space.draw import defaults
 from automl_nn.space.edit import fix
 

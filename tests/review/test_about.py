@@ -6,8 +6,8 @@ import pandas as pd
 from automl_nn.data.series import SeriesColumns
 from automl_nn.review.about import about
 from automl_nn.review.tables import label_rows
-from automl_nn.search.problem import pose
-from automl_nn.search.series import pose_steps
+from automl_nn.search.problems.problem import pose
+from automl_nn.search.problems.series import pose_steps
 
 
 def test_what_is_told_of_a_table_is_what_the_table_holds():

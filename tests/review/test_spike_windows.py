@@ -7,8 +7,8 @@ import pytest
 from automl_nn.data.series import SeriesColumns
 from automl_nn.results.stored import StoredResults
 from automl_nn.review.spike_windows import MOST_POINTS, PER_TRIAL, keep_spike_windows, kept_spike_windows, recurring
-from automl_nn.search.series import pose_steps
-from automl_nn.search.study_spec import spec_of
+from automl_nn.search.problems.series import pose_steps
+from automl_nn.search.problems.study_spec import spec_of
 from automl_nn.store.claims import Worker
 from automl_nn.store.records import EpochRow, Outcome, SpikeRow
 from automl_nn.store.store import Store

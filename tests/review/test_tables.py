@@ -7,7 +7,7 @@ import pytest
 from automl_nn.decide.choose import decide
 from automl_nn.review.decisions import brief, compared, decision_report
 from automl_nn.review.tables import check_report, label_rows, study_report, trial_rows
-from automl_nn.search.problem import pose
+from automl_nn.search.problems.problem import pose
 from automl_nn.task.tasks import Binary, Multiclass, Multilabel, Regression
 
 

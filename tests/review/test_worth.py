@@ -6,7 +6,7 @@ from sklearn.linear_model import LinearRegression
 from automl_nn.review.additive import Additive, ridge
 from automl_nn.review.factors import factors
 from automl_nn.review.worth import LEAST_TRIALS, worth
-from automl_nn.search.spaces import default_space
+from automl_nn.search.spaces.default import default_space
 from automl_nn.space.draw import defaults, describe, flatten
 from automl_nn.task.tasks import Binary
 

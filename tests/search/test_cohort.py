@@ -14,10 +14,10 @@ from automl_nn.search.draws import shared_knobs
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.events import EpochEnded, TrialEnded
 from automl_nn.search.plan import Budget, Plan
-from automl_nn.search.portfolio import first_trials
-from automl_nn.search.problem import pose
+from automl_nn.search.problems.problem import pose
 from automl_nn.search.pruners import Pruner, make_pruner
-from automl_nn.search.spaces import default_space, edit_space
+from automl_nn.search.spaces.default import default_space, edit_space
+from automl_nn.search.spaces.portfolio import first_trials
 from automl_nn.space.draw import defaults
 from automl_nn.space.ranges import Choice
 from automl_nn.store.trial_rows import N_EPOCHS

@@ -11,9 +11,9 @@ from automl_nn.data.split import Split
 from automl_nn.errors import SplitError
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.parting import FEW_ROWS, Parting
-from automl_nn.search.problem import pose
-from automl_nn.search.spaces import default_space, edit_space
+from automl_nn.search.problems.parting import FEW_ROWS, Parting
+from automl_nn.search.problems.problem import pose
+from automl_nn.search.spaces.default import default_space, edit_space
 from automl_nn.space.draw import defaults
 from automl_nn.study import Study
 from automl_nn.train.trained import several_from_bytes

@@ -10,9 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from automl_nn.data.image import Images
 from automl_nn.data.maps import Maps
 from automl_nn.model.images import ImageRows
-from automl_nn.search.images import pose_images
-from automl_nn.search.map_problem import pose_maps
-from automl_nn.search.parting import Parting
+from automl_nn.search.problems.images import pose_images
+from automl_nn.search.problems.maps import pose_maps
+from automl_nn.search.problems.parting import Parting
 from automl_nn.search.references import fit
 from automl_nn.search.references.fit import fit_references
 from automl_nn.search.references.parts import ABSENT

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import automl_nn.search.series as posing
+import automl_nn.search.problems.series as posing
 from automl_nn import Parting, SeriesColumns
 from automl_nn.data.split import Split
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import Problem
-from automl_nn.search.series import pose_steps
-from automl_nn.search.series_spaces import step_space
-from automl_nn.search.spaces import edit_space
+from automl_nn.search.problems.problem import Problem
+from automl_nn.search.problems.series import pose_steps
+from automl_nn.search.spaces.default import edit_space
+from automl_nn.search.spaces.series import step_space
 from automl_nn.space.draw import defaults
 
 COLUMNS = SeriesColumns("s", "t")

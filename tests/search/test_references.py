@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from automl_nn.errors import ModelFileError
 from automl_nn.model.encoders import Inputs
-from automl_nn.search.parting import Parting
-from automl_nn.search.problem import pose
+from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.problem import pose
 from automl_nn.search.references.boosting import fit_boosting
 from automl_nn.search.references.fit import N_FIRST, add_references, fit_references
 from automl_nn.search.references.linear import fit_linear

@@ -5,7 +5,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from automl_nn.errors import BudgetError, ModelFileError, StorageError
 from automl_nn.predict.predictor import Predictor
 from automl_nn.search.members import load_members
-from automl_nn.search.parting import Parting
+from automl_nn.search.problems.parting import Parting
 from automl_nn.search.refit import refit, whole
 from automl_nn.search.samplers import trial_seed
 from automl_nn.study import Study

@@ -2,9 +2,9 @@ import optuna
 import pytest
 
 from automl_nn.errors import SpaceError
-from automl_nn.search.portfolio import PORTFOLIO, first_trials
 from automl_nn.search.samplers import BEST_SEEN, MOST_SEEN, SAMPLERS, Cohort, SeededSampler, thinned, trial_seed
-from automl_nn.search.spaces import default_space, edit_space
+from automl_nn.search.spaces.default import default_space, edit_space
+from automl_nn.search.spaces.portfolio import PORTFOLIO, first_trials
 from automl_nn.space.draw import defaults, flatten, suggest
 from automl_nn.task.tasks import Binary, Multiclass, Regression
 

@@ -14,10 +14,10 @@ from automl_nn.errors import SplitError
 from automl_nn.model.backbones import SEQUENCES, WHOLE
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.parting import Parting
-from automl_nn.search.series import pose_steps
-from automl_nn.search.series_spaces import step_space
-from automl_nn.search.spaces import edit_space
+from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.series import pose_steps
+from automl_nn.search.spaces.default import edit_space
+from automl_nn.search.spaces.series import step_space
 from automl_nn.space.draw import defaults
 from automl_nn.train.trained import several_from_bytes
 

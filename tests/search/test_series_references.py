@@ -7,12 +7,12 @@ import torch
 
 from automl_nn.data.series import SeriesColumns
 from automl_nn.model.inputs import Inputs
-from automl_nn.search.parting import Parting
+from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.series import pose_steps
 from automl_nn.search.references.fit import fit_references
 from automl_nn.search.references.reference import Reference
 from automl_nn.search.references.series_sample import sample_of_series
 from automl_nn.search.references.views import SPANS, View
-from automl_nn.search.series import pose_steps
 from automl_nn.study import Study
 
 STARTS = torch.tensor([0, 70, 71, 300])

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import pose
+from automl_nn.search.problems.problem import pose
+from automl_nn.search.problems.study_spec import spec_of
 from automl_nn.search.sharing import Shelf, get, put, shared_folder
-from automl_nn.search.study_spec import spec_of
 
 CONFIG = {"name": "robust", "max_one_hot": 8}
 

@@ -7,8 +7,8 @@ from torch.nn import functional
 from automl_nn.data.image import Images
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.images import pose_images
-from automl_nn.search.spaces import edit_space, space_for
+from automl_nn.search.problems.images import pose_images
+from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.space.draw import defaults
 from automl_nn.train.naming import Names
 from automl_nn.train.stack_loss import Targets

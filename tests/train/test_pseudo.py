@@ -8,8 +8,8 @@ import torch
 from automl_nn.data.image import Images
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.images import pose_images
-from automl_nn.search.spaces import edit_space, space_for
+from automl_nn.search.problems.images import pose_images
+from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.space.draw import defaults
 from automl_nn.train.pseudo import Pseudo, PseudoRows
 

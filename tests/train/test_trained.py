@@ -5,8 +5,8 @@ from sklearn.datasets import load_iris
 from automl_nn.errors import ModelFileError
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.problem import pose
-from automl_nn.search.spaces import default_space, edit_space
+from automl_nn.search.problems.problem import pose
+from automl_nn.search.spaces.default import default_space, edit_space
 from automl_nn.space.draw import defaults
 from automl_nn.train.trained import Trained
 

@@ -7,7 +7,7 @@ import pytest
 
 from automl_nn.cli.again import words_of
 from automl_nn.cli.parse import parse_settings
-from automl_nn.search.spaces import default_space, edit_space
+from automl_nn.search.spaces.default import default_space, edit_space
 from automl_nn.space.draw import defaults, flatten, suggest
 from automl_nn.task.tasks import Binary, Regression
 from automl_nn.web.pages.commands import again, around, command_words, continuing

@@ -15,7 +15,7 @@ from automl_nn.model.encoders import fit_encoder
 from automl_nn.model.images import ImageRows
 from automl_nn.model.scalers import Robust
 from automl_nn.search.events import ReferenceEnded
-from automl_nn.search.problem import Problem
+from automl_nn.search.problems.problem import Problem
 from automl_nn.search.references.boosting import N_ROUNDS
 from automl_nn.search.references.parts import Sample
 from automl_nn.search.references.reference import FITS, Model, Reference
@@ -55,7 +55,7 @@ def fit_references(problem: Problem, *, timeout: float | None, seed: int) -> Ite
 
     Example:
         >>> import pandas as pd
-        >>> from automl_nn.search.problem import pose
+        >>> from automl_nn.search.problems.problem import pose
         >>> problem = pose(pd.DataFrame({"x": range(60), "y": [0] * 30 + [1] * 30}), ["y"], roles={"x": "numeric"})
         >>> [(fitted.name, fitted.state) for fitted in fit_references(problem, timeout=None, seed=0)]
         [('linear', 'complete'), ('boosting', 'complete')]

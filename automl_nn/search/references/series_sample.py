@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from automl_nn.model.encoders import Encoder, Inputs
-from automl_nn.search.problem import Problem
+from automl_nn.search.problems.problem import Problem
 from automl_nn.search.references.parts import Sample
 from automl_nn.search.references.views import View
 

@@ -11,13 +11,13 @@ from automl_nn.data.image import Images
 from automl_nn.errors import DataError, SplitError, TargetError
 from automl_nn.model.images import ImageRows, PixelScale
 from automl_nn.search.encodings import Encodings
-from automl_nn.search.image_spaces import QUICK_EPOCHS
-from automl_nn.search.images import pose_images
-from automl_nn.search.parting import Parting
-from automl_nn.search.portfolio import first_trials, portfolio_for
+from automl_nn.search.problems.images import pose_images
+from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.study_spec import probed, spec_of
 from automl_nn.search.sharing import Shelf, get, put
-from automl_nn.search.spaces import edit_space, space_for
-from automl_nn.search.study_spec import probed, spec_of
+from automl_nn.search.spaces.default import edit_space, space_for
+from automl_nn.search.spaces.images import QUICK_EPOCHS
+from automl_nn.search.spaces.portfolio import first_trials, portfolio_for
 from automl_nn.space.draw import defaults
 from automl_nn.space.ranges import Choice
 from automl_nn.study import Study

@@ -26,10 +26,10 @@ from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
 from automl_nn.errors import DataError, SplitError, did_you_mean
 from automl_nn.model.backbones.sequence import MAX_LENGTH
-from automl_nn.search.images import pose_images
-from automl_nn.search.map_problem import pose_maps
-from automl_nn.search.parting import N_FOLDS, VAL_SHARE, Parting
-from automl_nn.search.problem import Problem, pose, scaled_by_train
+from automl_nn.search.problems.images import pose_images
+from automl_nn.search.problems.maps import pose_maps
+from automl_nn.search.problems.parting import N_FOLDS, VAL_SHARE, Parting
+from automl_nn.search.problems.problem import Problem, pose, scaled_by_train
 from automl_nn.task.base import Label, Task
 from automl_nn.task.infer import make_task
 

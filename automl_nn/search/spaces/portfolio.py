@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from automl_nn.data.table import Table
 from automl_nn.errors import SpaceError
-from automl_nn.search.image_spaces import IMAGE_PORTFOLIO, PRETRAINED_PORTFOLIO, for_batches, least_for_statistics
-from automl_nn.search.image_tasks import FUSION_PORTFOLIO, GAPS_TRIAL, MAP_PORTFOLIO, PSEUDO_TRIAL
-from automl_nn.search.problem import Problem, has_gaps
-from automl_nn.search.series_spaces import STEP_PORTFOLIO, WHOLE_PORTFOLIO
-from automl_nn.search.spaces import edit_space
+from automl_nn.search.problems.problem import Problem, has_gaps
+from automl_nn.search.spaces.default import edit_space
+from automl_nn.search.spaces.image_tasks import FUSION_PORTFOLIO, GAPS_TRIAL, MAP_PORTFOLIO, PSEUDO_TRIAL
+from automl_nn.search.spaces.images import IMAGE_PORTFOLIO, PRETRAINED_PORTFOLIO, for_batches, least_for_statistics
+from automl_nn.search.spaces.series import STEP_PORTFOLIO, WHOLE_PORTFOLIO
 from automl_nn.space.draw import defaults, flatten
 from automl_nn.space.edit import is_settled
 from automl_nn.space.options import Space

@@ -15,8 +15,8 @@ from automl_nn.data.split import Split
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
 from automl_nn.errors import DataError
-from automl_nn.search.parting import Parting
-from automl_nn.search.problem import Problem, checked_weights, scaled_by_train
+from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.problem import Problem, checked_weights, scaled_by_train
 from automl_nn.task.base import Label
 from automl_nn.task.infer import make_task
 

@@ -6,7 +6,7 @@ from typing import Any
 from automl_nn.model.backbones import BACKBONES, MAPS
 from automl_nn.model.backbones.fusion import BLIND, FUSION
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
-from automl_nn.search.problem import Problem, has_gaps, takes_unlabelled
+from automl_nn.search.problems.problem import Problem, has_gaps, takes_unlabelled
 from automl_nn.space.options import Options, Space
 from automl_nn.space.ranges import Choice, Held, Integer, Real, Value
 from automl_nn.train.losses import LABEL_LOSSES

@@ -10,8 +10,8 @@ from automl_nn.model.images import PIXELS
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
 from automl_nn.model.readings import READINGS
 from automl_nn.model.recipes import IMAGE_RECIPES, MIN_BATCH_NORM_ROWS
-from automl_nn.search.image_tasks import suited
-from automl_nn.search.problem import Problem
+from automl_nn.search.problems.problem import Problem
+from automl_nn.search.spaces.image_tasks import suited
 from automl_nn.space.edit import narrow
 from automl_nn.space.options import Bundles, Options, Space
 from automl_nn.space.ranges import Choice, Held, Integer, Real, Value

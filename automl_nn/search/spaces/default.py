@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from automl_nn.model.build import model_space
-from automl_nn.search.image_spaces import image_space
-from automl_nn.search.problem import Problem
+from automl_nn.search.problems.problem import Problem
 from automl_nn.search.pruners import PRUNERS
 from automl_nn.search.samplers import SAMPLERS
-from automl_nn.search.series_spaces import step_space
+from automl_nn.search.spaces.images import image_space
+from automl_nn.search.spaces.series import step_space
 from automl_nn.space.edit import fix, narrow
 from automl_nn.space.options import Space
 from automl_nn.space.ranges import Choice, Held, Integer, Value

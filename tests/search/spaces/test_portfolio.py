@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from automl_nn.data.table import Table
-from automl_nn.search.portfolio import PORTFOLIO, WIDE_PORTFOLIO, first_trials, is_wide, portfolio_for
-from automl_nn.search.problem import pose
-from automl_nn.search.spaces import space_for
+from automl_nn.search.problems.problem import pose
+from automl_nn.search.spaces.default import space_for
+from automl_nn.search.spaces.portfolio import PORTFOLIO, WIDE_PORTFOLIO, first_trials, is_wide, portfolio_for
 
 N = 600
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ from automl_nn.model.backbones.sequence import MAX_LENGTH
 from automl_nn.model.build import model_space
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
 from automl_nn.model.recipes import RECIPES
-from automl_nn.search.problem import Problem
-from automl_nn.search.series import window_lengths
+from automl_nn.search.problems.problem import Problem
+from automl_nn.search.problems.series import window_lengths
 from automl_nn.space.edit import fix, narrow
 from automl_nn.space.options import Bundles, Options, Space
 from automl_nn.space.ranges import Choice, Held, Integer, Real, Value
@@ -79,7 +79,7 @@ def step_space(problem: Problem) -> Space:
         >>> import numpy as np
         >>> import pandas as pd
         >>> from automl_nn.data.series import SeriesColumns
-        >>> from automl_nn.search.series import pose_steps
+        >>> from automl_nn.search.problems.series import pose_steps
         >>> from automl_nn.space.draw import defaults
         >>> pulse = np.tile([0.0, 0.1, 3.0, 0.2], 400)
         >>> frame = pd.DataFrame({"s": np.repeat(range(8), 200), "x": pulse, "y": pulse > 1})

@@ -14,8 +14,8 @@ from automl_nn.data.maps import MapForm, kept_places
 from automl_nn.data.series import Steps
 from automl_nn.data.table import Table
 from automl_nn.model.backbones.sequence import MAX_LENGTH
-from automl_nn.search.problem import Problem
-from automl_nn.search.step_names import SERIES_GROUPS, SERIES_IDS, StepNames
+from automl_nn.search.problems.problem import Problem
+from automl_nn.search.problems.step_names import SERIES_GROUPS, SERIES_IDS, StepNames
 
 N_PROBE, N_IMAGE_PROBE, N_PROBE_STEPS = 32, 4, 2048
 """Rows, images, and steps of series, by which a model is checked when it is written."""
@@ -28,7 +28,7 @@ def spec_of(problem: Problem) -> dict[str, Any]:
         problem: What the study is begun with.
 
     Example:
-        >>> from automl_nn.search.problem import pose
+        >>> from automl_nn.search.problems.problem import pose
         >>> problem = pose(pd.DataFrame({"x": [0.1, 0.5, 0.9] * 20, "y": [0, 0, 1] * 20}), ["y"])
         >>> sorted(spec_of(problem)), probed(spec_of(problem))[0].n_rows
         (['data', 'probe', 'schema', 'split', 'task'], 12)

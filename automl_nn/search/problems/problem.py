@@ -26,7 +26,7 @@ from automl_nn.errors import DataError
 from automl_nn.model.encoders import Encoder, fit_text_columns, written
 from automl_nn.model.inputs import Inputs
 from automl_nn.model.texts import TextEncoder
-from automl_nn.search.parting import Parting
+from automl_nn.search.problems.parting import Parting
 from automl_nn.task.base import Label, Task
 from automl_nn.task.infer import make_task
 

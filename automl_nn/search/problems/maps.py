@@ -14,9 +14,9 @@ from automl_nn.data.image_given import no_table
 from automl_nn.data.maps import Maps
 from automl_nn.data.table import Role
 from automl_nn.errors import DataError
-from automl_nn.search.images import part_images
-from automl_nn.search.parting import Parting
-from automl_nn.search.problem import Problem, checked_weights
+from automl_nn.search.problems.images import part_images
+from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.problem import Problem, checked_weights
 from automl_nn.task.base import Label
 from automl_nn.task.maps import encode_maps, map_task
 

@@ -6,9 +6,9 @@ import pytest
 
 from automl_nn.data.table import Table
 from automl_nn.errors import DataError, SplitError
-from automl_nn.search.parting import Parting
-from automl_nn.search.problem import pose
-from automl_nn.search.study_spec import N_PROBE, spec_of
+from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.problem import pose
+from automl_nn.search.problems.study_spec import N_PROBE, spec_of
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(

@@ -24,6 +24,9 @@ IRREGULAR = 0.5
 ROUND = 0.3
 """If a larger share of the distinct numbers end in the same digit, they are rounded quantities or prices."""
 
+USUAL = 3.0
+"""If the smallest number is the most frequent one, and more often there than this many times the mean, it is a zero."""
+
 _MIDDLE = (0.1, 0.9)
 
 
@@ -32,8 +35,8 @@ def are_codes(values: "pd.Series[Any]") -> bool:
 
     Quantities that spread as widely would take many more different values, as birthdays show: n of them that fall into
     a range of w whole numbers hit about `w * (1 - exp(-n / w))` of these. Codes are few, and each comes back. Numbers
-    on a scale with regular gaps, rounded ones, and those whose smallest value is the most frequent one, as counts and
-    amounts have it, are quantities all the same.
+    on a scale with regular gaps, rounded ones, and those whose smallest value is by far the most frequent one, as counts
+    and amounts have it, are quantities all the same.
 
     Args:
         values: A column of numbers.
@@ -52,9 +55,14 @@ def are_codes(values: "pd.Series[Any]") -> bool:
     if numbers.min() < 0 or numbers.max() > 2**53 or (numbers != np.rint(numbers)).any():
         return False
     levels, counts = np.unique(numbers.astype(np.int64), return_counts=True)
-    if not MIN_LEVELS <= len(levels) <= len(numbers) / 2 or counts.argmax() == 0:
+    if not MIN_LEVELS <= len(levels) <= len(numbers) / 2 or _begin_at_a_zero(counts):
         return False
     return _repeat(levels, counts) and not _are_on_a_scale(levels)
+
+
+def _begin_at_a_zero(counts: NDArray[np.int64]) -> bool:
+    """Whether the first number is the most frequent one, clearly more often than one of a few codes is by chance."""
+    return bool(counts.argmax() == 0 and counts[0] > USUAL * counts.mean())
 
 
 def _repeat(levels: NDArray[np.int64], counts: NDArray[np.int64]) -> bool:

@@ -12,9 +12,10 @@ N_ROWS = 3000
 RNG = np.random.default_rng(0)
 
 
-def codes(n_levels=200, largest=90_000):
+def codes(n_levels=200, *, seed=0):
     """Each row one of a few numbers that were drawn from many."""
-    return RNG.choice(RNG.choice(np.arange(1_000, largest), n_levels, replace=False), N_ROWS)
+    rng = np.random.default_rng(seed)
+    return rng.choice(rng.choice(np.arange(1_000, 90_000), n_levels, replace=False), N_ROWS)
 
 
 QUANTITIES = {
@@ -44,6 +45,12 @@ def test_numbers_that_come_back_are_codes(n_levels, kind):
     values = pd.Series(codes(n_levels)).astype(kind)
     values[:5] = values[5] if kind == "int64" else None
     assert guess_role(values) == "category"
+
+
+def test_codes_may_begin_with_their_most_frequent_one():
+    values = codes(40)
+    values[:100] = values.min()
+    assert are_codes(pd.Series(values))
 
 
 @pytest.mark.parametrize("load", [load_digits, load_wine, load_diabetes, load_linnerud])

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, final
 
@@ -24,7 +25,7 @@ from automl_nn.review.about import about
 from automl_nn.review.spike_windows import keep_spike_windows
 from automl_nn.review.thumbnails import keep_thumbnails
 from automl_nn.search.defaults import STORAGE, TIMEOUT
-from automl_nn.search.events import Event
+from automl_nn.search.events import Event, TrialEnded
 from automl_nn.search.limits import Limits, note_limits
 from automl_nn.search.plan import Budget
 from automl_nn.search.problems.parting import Parting
@@ -33,6 +34,7 @@ from automl_nn.search.problems.series import pose_any
 from automl_nn.search.problems.study_spec import spec_of
 from automl_nn.search.references.fit import add_references
 from automl_nn.search.refit import refit_trials
+from automl_nn.search.sharing import shared_folder
 from automl_nn.search.spaces.images import least_for_statistics
 from automl_nn.search.workers import Job, work_together
 from automl_nn.space.draw import defaults, describe
@@ -198,15 +200,31 @@ class Study(Results):
                 f"Storage {self.storage!r} lies in the memory of this process, where the other {n_workers - 1} of "
                 f"{n_workers} do not find it: name a file, as in 'sqlite:///study.db', or search with n_workers=1."
             )
-        start, problem = time.monotonic(), self._given()
+        start = time.monotonic()
         budget, limits = Budget(n_trials, timeout, n_workers), Limits.starting_now(n_trials, timeout)
         self._open()
         note_limits(self.store.optuna, self._id, limits)
         if references:
-            yield from add_references(self.store, self._id, problem, timeout=timeout, seed=self._seed)
-        yield from work_together(self._job, budget.after(time.monotonic() - start), store=self.store)
-        keep_spike_windows(self.store, self._id, problem)
+            yield from add_references(self.store, self._id, self._given(), timeout=timeout, seed=self._seed)
+        with shared_folder() as folder:
+            if n_workers > 1:
+                self._share(folder)
+            yield from self._search(budget.after(time.monotonic() - start), folder=folder)
         self._check_success()
+
+    def _search(self, budget: Budget, *, folder: Path) -> Generator[Event, None, None]:
+        """Work until the budget is spent; windows of spikes are kept at the end of each trial, so that all see them."""
+        with closing(work_together(self._job, budget, store=self.store, folder=folder)) as events:
+            for event in events:
+                if isinstance(event, TrialEnded):
+                    keep_spike_windows(self.store, self._id, self._given())
+                yield event
+
+    def _share(self, folder: Path) -> None:
+        """Go on with the data in a file, which stays mapped when the folder is gone."""
+        self._job = self._job.shared(folder)
+        self.problem = self._job.problem
+        release_unused()
 
     def _given(self) -> Problem:
         if self.problem is None:

@@ -13,11 +13,13 @@ from automl_nn.predict.predictor import Predictor
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.knobs import training_curve
 from automl_nn.search.problems.parting import Parting
-from automl_nn.search.problems.series import pose_steps, window_lengths
+from automl_nn.search.problems.series import pose_steps
 from automl_nn.search.spaces.default import edit_space
 from automl_nn.search.spaces.series import STEP_PORTFOLIO, step_space
+from automl_nn.search.spaces.windows import window_lengths
 from automl_nn.space.draw import defaults
 from automl_nn.study import Study
+from automl_nn.train.device import threads
 
 QUICK = {"train.n_epochs": 4, "train.n_windows": 64, "model.backbone.d_block": 16, "model.backbone.length": 32}
 
@@ -61,6 +63,18 @@ def test_a_single_series_is_parted_by_time_with_a_gap():
     long = bounces(1, 4000).assign(y=lambda long: (np.arange(4000) % 100 < 2).astype(int))
     problem = pose_steps(long, ["y"], SeriesColumns(None, "t"))
     assert problem.split.val[0] - problem.split.train[-1] > max(window_lengths(problem))
+
+
+@pytest.mark.parametrize("n_steps", [60, 240, 1000])
+def test_parts_by_time_are_as_far_apart_as_the_longest_window_that_may_be_asked_for(n_steps):
+    events = (np.arange(n_steps) % 20 < 9).astype(int)
+    problem = pose_steps(bounces(1, n_steps).assign(y=events), ["y"], SeriesColumns(None, "t"))
+    n_between = int(problem.split.val[0] - problem.split.train[-1] - 1)
+    assert max(window_lengths(problem)) <= n_between
+    edited = edit_space(step_space(problem), {"model.backbone.length": n_between, "model.backbone.name": "lstm"})
+    assert defaults(edited)["model"]["backbone"]["length"] == n_between
+    with pytest.raises(SpaceError, match=f"a whole number from 8 to {n_between}"):
+        edit_space(step_space(problem), {"model.backbone.length": n_between + 1})
 
 
 def test_a_single_group_is_parted_by_time():
@@ -112,7 +126,7 @@ def test_average_precision_is_what_labels_of_steps_are_compared_by():
     assert pose_steps(common, ["y"], SeriesColumns("s")).task.metric == "average_precision"
 
 
-def test_events_are_found_predictions_are_probabilities_and_the_model_is_kept(frame, tmp_path):
+def test_events_are_found_predictions_are_probabilities_and_the_model_is_kept(frame, tmp_path, monkeypatch):
     by = SeriesColumns("s", "t")
     study = Study(frame, "y", series=by, settings=QUICK | {"train.n_epochs": 8}, storage=f"sqlite:///{tmp_path}/s.db")
     study.tune(n_trials=1)
@@ -124,7 +138,11 @@ def test_events_are_found_predictions_are_probabilities_and_the_model_is_kept(fr
     expected = model.predict_frame(frame).set_index(["s", "t"])
     pd.testing.assert_frame_equal(model.predict_frame(shuffled).set_index(["s", "t"]).loc[expected.index], expected)
     val = study.problem.split.val
-    assert model.output(frame)[study.problem.steps.order[val]] == pytest.approx(output, abs=1e-4)
+    whole = model.output(frame)
+    assert whole[study.problem.steps.order[val]] == pytest.approx(output, abs=1e-4)
+    monkeypatch.setattr("automl_nn.data.series.STEPS_AT_ONCE", 300)  # pieces for two threads at a time
+    with threads(2):
+        assert model.output(shuffled) == pytest.approx(whole[shuffled.index], abs=1e-5)
 
 
 def test_missing_labels_and_values_and_texts_are_taken(frame):

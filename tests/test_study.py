@@ -9,6 +9,7 @@ from automl_nn.decide.goal import Goal
 from automl_nn.errors import BudgetError, DataError, NoTrialError, SpaceError, SplitError, StorageError, TargetError
 from automl_nn.predict.predictor import Predictor
 from automl_nn.search.problems.parting import Parting
+from automl_nn.search.problems.study_spec import spec_of
 from automl_nn.space.ranges import Choice
 from automl_nn.store.store import Store
 from automl_nn.study import Study
@@ -231,5 +232,9 @@ def test_decisions_draw_groups_as_a_whole_and_shift_the_base_rate(storage):
 
 @pytest.mark.slow
 def test_two_workers_share_the_trials(storage):
-    study = Study(CANCER, "target", settings=QUICK, storage=storage).tune(n_trials=6, n_workers=2)
+    study = Study(CANCER, "target", settings=QUICK, storage=storage)
+    own = study.problem
+    study.tune(n_trials=6, n_workers=2)
     assert sorted(study.leaderboard()["number"]) == list(range(6))
+    assert spec_of(study.problem) == spec_of(own)
+    assert not np.shares_memory(study.problem.y, own.y)  # both workers read one file, and neither holds a copy

@@ -58,8 +58,11 @@ def predict(
         _check_output(output, file)
     if str(file) == STREAM:
         _predict_stream(model, output)
-        return
+    else:
+        _predict_file(model, file, images=images, output=output)
 
+
+def _predict_file(model: Path, file: Path, *, images: Path | None, output: Path | None) -> None:
     from automl_nn.predict.predictor import Predictor
 
     predictor = Predictor.load(model)

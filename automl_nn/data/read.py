@@ -167,7 +167,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     from pyarrow import parquet  # which takes long to import
 
     try:
-        table = parquet.read_table(path)
+        table = parquet.read_table(path, pre_buffer=False)  # else the whole file lies beside its columns
         return pd.DataFrame(table.to_pandas(split_blocks=True, self_destruct=True))  # else all is held twice
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{str(path)!r} cannot be read as Parquet: write it again, or give it as CSV.") from error

@@ -199,7 +199,7 @@ class Steps:
             [0, 1, 2]
         """
         taken = np.asarray(rows)
-        behind_gaps = 1 + np.flatnonzero(taken[1:] != taken[:-1] + 1)
+        behind_gaps = np.concatenate([start + _behind_gaps(some) for start, some in _overlapping(taken)])
         first_of_series = np.searchsorted(taken, self.starts.astype(taken.dtype))  # of other types, all are copied
         begin = np.concatenate(
             [behind_gaps, first_of_series[first_of_series < len(taken)], np.zeros(1, dtype=np.int64)]
@@ -269,6 +269,16 @@ class Steps:
                 f"The steps of series {slow!r} are {ratio:.3g} times as far apart as those of "
                 f"{fast!r}: bring all series to one rate, or leave {name!r} out so that steps are counted."
             )
+
+
+def _overlapping(rows: npt.NDArray[Any]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Some rows at a time, the last of which is the first one of the next piece; and where they begin."""
+    return ((start, rows[start : start + STEPS_AT_ONCE + 1]) for start in range(0, max(len(rows), 1), STEPS_AT_ONCE))
+
+
+def _behind_gaps(rows: npt.NDArray[Any]) -> Integers:
+    """Where rows do not follow the ones before them."""
+    return 1 + np.flatnonzero(rows[1:] != rows[:-1] + 1)
 
 
 def _unit_in_seconds(moments: npt.NDArray[Any]) -> float:

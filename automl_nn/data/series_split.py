@@ -1,5 +1,6 @@
 """How series are parted into those that train and those that choose: whole, in folds, or each of them by time."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_nn.data.folds import grouped_folds
-from automl_nn.data.series import ENOUGH_STEPS, Integers, Steps
+from automl_nn.data.series import ENOUGH_STEPS, STEPS_AT_ONCE, Integers, Steps
 from automl_nn.data.split import Split, grouped_split
 from automl_nn.data.time_split import time_split
 from automl_nn.errors import SplitError
@@ -67,13 +68,32 @@ def split_series(
 
 
 def _of_all(numbers: npt.NDArray[Any], val: Integers) -> Split:
-    """The groups of these steps on one side, all others on the other one; in half the room where there are millions."""
+    """The groups of these steps on one side, all others on the other one."""
     in_val = np.zeros(int(numbers.max()) + 1, dtype=bool)
     in_val[numbers[val]] = True
+    is_val = np.empty(len(numbers), dtype=bool)
+    for steps in _pieces(len(numbers)):
+        is_val[steps] = in_val[numbers[steps]]
     if len(numbers) <= ENOUGH_STEPS:
-        return Split(np.flatnonzero(~in_val[numbers]), np.flatnonzero(in_val[numbers]))
-    rows: npt.NDArray[Any] = np.arange(len(numbers), dtype=np.min_scalar_type(-len(numbers)))
-    return Split(rows[~in_val[numbers]], rows[in_val[numbers]])
+        return Split(np.flatnonzero(~is_val), np.flatnonzero(is_val))
+    return Split(_places(is_val, of=False), _places(is_val, of=True))
+
+
+def _places(is_val: npt.NDArray[np.bool_], *, of: bool) -> npt.NDArray[Any]:
+    """Where steps are of one side, in half the room of `flatnonzero`, and without twice of it in passing."""
+    n_places = np.count_nonzero(is_val)
+    n_places = n_places if of else len(is_val) - n_places
+    places, end = np.empty(n_places, dtype=np.min_scalar_type(-len(is_val))), 0
+    for steps in _pieces(len(is_val)):
+        found = steps.start + np.flatnonzero(is_val[steps] == of)
+        places[end : end + len(found)] = found
+        end += len(found)
+    return places
+
+
+def _pieces(n_steps: int) -> Iterator[slice]:
+    """Some steps at a time."""
+    return (slice(start, start + STEPS_AT_ONCE) for start in range(0, n_steps, STEPS_AT_ONCE))
 
 
 def _alone(numbers: npt.NDArray[Any], labels: npt.NDArray[Any] | None) -> Integers:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from automl_nn.data.image import Images
 from automl_nn.model.activations import ACTIVATIONS, gain
-from automl_nn.model.backbones import ALL_BACKBONES, ALL_IMAGES, BACKBONES, Backbone, Drawn, Fitted, Parts
+from automl_nn.model.backbones import ALL_BACKBONES, ALL_IMAGES, BACKBONES, Answering, Backbone, Drawn, Fitted, Parts
 from automl_nn.model.backbones.fusion import Fusion
 from automl_nn.model.backbones.image import Convolution2d, MapBackbone
 from automl_nn.model.backbones.realmlp import NTKLinear
@@ -27,6 +27,7 @@ from automl_nn.model.normalizations import NORMALIZATIONS
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
 from automl_nn.model.readings import READINGS, Reading
 from automl_nn.model.recipes import RECIPES
+from automl_nn.model.ridge import Answers
 from automl_nn.model.stack import Activations, Linear, Noise
 from automl_nn.space.draw import flatten
 from automl_nn.space.options import Space
@@ -40,8 +41,8 @@ SHARED = ("encoder", "d_category", "pixels", "readings", "backbone", "normalizat
 N_SAMPLE = 2048
 """Training rows that a data-driven initialization looks at."""
 
-N_WINDOWS = 512
-"""Training windows that a backbone looks at before it is trained."""
+N_WINDOWS, N_ANSWERED = 512, 2048
+"""Training windows that a backbone looks at before it is trained, and those that it is fitted to with their answers."""
 
 
 def model_space() -> Space:
@@ -89,6 +90,7 @@ def build(
     output_bias: Float[Tensor, "k d_out"],
     seeds: Sequence[int],
     draws_head: bool = False,
+    answers: Answers | None = None,
     architecture: str | None = None,
 ) -> Network:
     """A stack of networks, initialized.
@@ -103,6 +105,7 @@ def build(
         seeds: A seed for each network; with the same one a network is the same in any stack.
         draws_head: Whether outputs start as hidden units turned at random rather than at the prior alone; embeddings,
             which would have no direction there, do.
+        answers: What should be said of the rows, for backbones that are fitted to it.
         architecture: Of a stored network with pretrained layers, which ones they are; their weights come with its
             state.
 
@@ -142,6 +145,8 @@ def build(
             weight = network.head.linear.weight.data[i]
             nn.init.orthogonal_(weight, generator=network.generators[i])  # so that distances are those of hidden units
     _fit(network, inputs)
+    if answers is not None:
+        _answer(network, inputs, answers)
     _rescale(network, configs, inputs)
     return network
 
@@ -199,6 +204,7 @@ def _assemble(
         normalization=lambda d: normalizations.make(shared["normalization"], k=k, d=d),
         activation=Activations([ACTIVATIONS.make(config["activation"]) for config in configs]),
         dropout=Dropout([DROPOUTS.make(config["dropout"]) for config in configs], noise),
+        n_outputs=output_bias.shape[1],
         architecture=architecture,
     )
     backbone = _backbone(shared["backbone"], images, parts)
@@ -277,6 +283,20 @@ def _fit(network: Network, inputs: Inputs) -> None:
     if isinstance(backbone, Fitted):
         sample = inputs.sample(N_WINDOWS * backbone.length, length=backbone.length)
         backbone.fit(network.features(sample.dense[None], sample.codes[None]), generators=network.generators)
+
+
+@torch.no_grad()
+def _answer(network: Network, inputs: Inputs, answers: Answers) -> None:
+    """Fit a backbone to the answers that stand at the ends of training windows."""
+    backbone, head = network.backbone, network.head
+    if not (isinstance(backbone, Answering) and isinstance(head, Head)):
+        return
+    length = backbone.length
+    rows = inputs.sampled(N_ANSWERED * length, length=length, ends=answers.known)
+    sample = inputs.at(rows)
+    features = network.features(sample.dense[None], sample.codes[None])
+    backbone.answer(features, answers.at(rows[length - 1 :: length]), generators=network.generators)
+    head.hand_on(answers.shift)
 
 
 @torch.no_grad()

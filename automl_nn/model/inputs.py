@@ -6,7 +6,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Int8
+from jaxtyping import Bool, Float, Int, Int8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -137,9 +137,22 @@ class Inputs:
         if length == 1:
             n_rows = n_rows if self.images is None else self.images.at_once(n_rows)
             return self.at(slice(None, None, max(1, -(-len(self) // n_rows))))
+        return self.at(self.sampled(n_rows, length=length))
+
+    def sampled(
+        self, n_rows: int, *, length: int, ends: Bool[Tensor, " n_rows"] | None = None
+    ) -> Int[Tensor, " n_places"]:
+        """The rows of evenly spaced windows, about so many, window by window.
+
+        Args:
+            n_rows: How many, about.
+            length: Rows of a window.
+            ends: Which rows a window may end with; all unless given.
+        """
         windows = self._every_window(length)
+        windows = windows if ends is None else windows[ends[windows.last]]
         every = slice(None, None, max(1, -(-len(windows) * length // n_rows)))
-        return self.at(windows[every].rows())
+        return windows[every].rows()
 
     def draw(self, n_rows: int, *, generator: torch.Generator) -> Int[Tensor, " n_drawn"]:
         """Which rows stand for all of them, ascending: at most `n_rows`, in whole pieces where they are steps."""

@@ -238,6 +238,9 @@ def joined(stacks: Sequence[Network]) -> Network:
     whole = stacks[0].select([i % k for i in range(k * len(stacks))])
     for place, stack in enumerate(stacks):
         whole.part(place * k, (place + 1) * k).load_state_dict(stack.state_dict())
+    for stack in stacks:
+        if isinstance(whole.backbone, Remembering) and isinstance(stack.backbone, Remembering):
+            whole.backbone.memory.learn(stack.backbone.memory)
     whole.noise.generators = [generator for stack in stacks for generator in stack.generators]
     return whole
 

@@ -36,8 +36,13 @@ class Windows:
     def __len__(self) -> int:
         return len(self.first)
 
-    def __getitem__(self, windows: slice) -> "Windows":
+    def __getitem__(self, windows: slice | Bool[Tensor, " n_windows"]) -> "Windows":
         return Windows(self.first[windows], self.size[windows], self.length, self.looks_back)
+
+    @property
+    def last(self) -> Int[Tensor, " n_windows"]:
+        """The step with which each window ends."""
+        return self.first + self.size - 1
 
     def rows(self) -> Int[Tensor, " n_places"]:
         """The step at each place, window by window."""

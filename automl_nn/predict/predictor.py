@@ -30,11 +30,14 @@ from automl_nn.search.problems.study_spec import N_PROBE
 from automl_nn.search.references.reference import Reference
 from automl_nn.task.base import Task
 from automl_nn.task.tasks import task_from_json
-from automl_nn.train.device import threads, threads_for
+from automl_nn.train.device import each_alone, threads
 from automl_nn.train.trained import Trained
 
 FORMAT = 1
 """Version of the file format; a file of a later one is refused."""
+
+ROWS_AT_ONCE = 65_536
+"""Rows that a thread predicts at a time."""
 
 PARITY = 1e-3
 """Largest difference between an output and the same one in training, relative to the largest output."""
@@ -112,17 +115,35 @@ class Predictor:
 
     def output_of(self, frame: pd.DataFrame, images: Images | None = None) -> NDArray[np.float64]:
         """What `output` returns for what `read` returned."""
-        if self.series is None:
-            return self._blended(table_of(frame, self.schema, n_rows=len(frame)), None, images)
-        steps = Steps.of(frame, self.series)
-        output = np.empty((len(frame), self.task.d_out))
-        for rows, starts in steps.pieces():
-            output[rows] = self._blended(Table.from_schema(frame.iloc[rows], self.schema), starts, None)
-        return output if self.series.per_step else output[steps.order[steps.lasts]]
+        if self.series is not None:
+            return self._output_of_steps(frame, Steps.of(frame, self.series))
+        table = table_of(frame, self.schema, n_rows=len(frame))
+        if images is not None or table.n_rows <= ROWS_AT_ONCE:
+            return self._blended(table, images=images)
+        starts = range(0, table.n_rows, ROWS_AT_ONCE)
+        pieces = [np.arange(start, min(start + ROWS_AT_ONCE, table.n_rows)) for start in starts]
+        return np.concatenate(each_alone(lambda rows: self._blended(table.take(rows)), pieces))
 
-    def _blended(self, table: Table, starts: NDArray[np.int64] | None, images: Images | None) -> NDArray[np.float64]:
-        with threads(threads_for(table.n_rows) if images is None else torch.get_num_threads()):
-            outputs = [network.output(table, starts=starts, images=images) for network in self.networks]
+    def _output_of_steps(self, frame: pd.DataFrame, steps: Steps) -> NDArray[np.float64]:
+        """Outputs for steps in the order of the rows, or for each series."""
+        output = np.empty((len(frame), self.task.d_out))
+
+        def fill(piece: tuple[slice | NDArray[np.int64], NDArray[np.int64]]) -> None:
+            rows, starts = piece
+            output[rows] = self._blended(Table.from_schema(frame.iloc[rows], self.schema), starts=starts)
+
+        each_alone(fill, list(steps.pieces()))
+        return output if steps.columns.per_step else output[steps.order[steps.lasts]]
+
+    def _blended(
+        self, table: Table, *, starts: NDArray[np.int64] | None = None, images: Images | None = None
+    ) -> NDArray[np.float64]:
+        def output(network: Trained | Reference) -> NDArray[np.float32]:
+            return network.output(table, starts=starts, images=images)
+
+        are_few = images is None and table.n_rows <= ROWS_AT_ONCE
+        with threads(1 if are_few else torch.get_num_threads()):
+            outputs = each_alone(output, self.networks) if images is None else [*map(output, self.networks)]
         return blend(outputs, self.weights, family=self.task.family)
 
     def predict(self, data: Any, *, images: Any = None) -> NDArray[Any]:
@@ -229,7 +250,7 @@ class Predictor:
             ModelFileError: The outputs differ by more than rounding.
         """
         starts = None if self.series is None else np.zeros(1, dtype=np.int64)
-        output = at_places(self._blended(rows, starts, images), places, n_images=rows.n_rows)[:N_PROBE]
+        output = at_places(self._blended(rows, starts=starts, images=images), places, n_images=rows.n_rows)[:N_PROBE]
         difference = float(np.abs(output - stored[: len(output)]).max(initial=0.0))
         if not difference <= PARITY * max(1.0, float(np.abs(stored).max(initial=0.0))):
             raise ModelFileError(

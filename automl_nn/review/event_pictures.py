@@ -104,7 +104,7 @@ def draw_series(table: pd.DataFrame, axes: Axes, *, trigger: Trigger, title: str
         axes.plot([start - 0.5, stop - 0.5], [top, top], color="C3", linewidth=5, solid_capstyle="butt")
         if not i:
             axes.lines[-1].set_label("alarm")
-    axes.set(xlim=(-0.5, len(table) - 0.5), ylim=(low, high + 0.28 * (high - low)), ylabel="score")
+    axes.set(xlim=(-0.5, len(table) - 0.5), ylim=(low, high + 0.28 * (high - low)), ylabel="score", xlabel="time")
     axes.set_title(title, fontsize=10)
     shown = np.unique((np.array([0.1, 0.5, 0.9]) * (len(table) - 1)).astype(np.int64))
     axes.set_xticks(shown, _words(table["time"].to_numpy()[shown]), fontsize=8)

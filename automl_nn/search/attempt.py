@@ -7,15 +7,20 @@ from typing import Any, Literal, final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from automl_nn.errors import DivergedError
+from automl_nn.model.backbones import WHOLE
 from automl_nn.model.build import bucket, build
 from automl_nn.model.network import Network, joined
+from automl_nn.model.ridge import Answers
 from automl_nn.search.encodings import Encoded, Encodings
 from automl_nn.search.memory import PeakMemory
 from automl_nn.space.options import Config
 from automl_nn.store.records import EpochRow, Outcome, SpikeRow
 from automl_nn.task.base import Task
+from automl_nn.train.batches import Rows
+from automl_nn.train.entropy import class_shares
 from automl_nn.train.epoch import Epoch
 from automl_nn.train.loop import Training, stack_loss
 from automl_nn.train.precision import Precision, may_round
@@ -243,7 +248,18 @@ def stack_of(rows: Encoded, configs: Sequence[Config], *, task: Task, seeds: Seq
         output_bias=torch.from_numpy(task.prior_output(y.numpy())).float() + shift,
         seeds=seeds,
         draws_head=task.family == "embedding",
+        answers=_answers(train, shift, task) if configs[0]["model"]["backbone"]["name"] in WHOLE else None,
     )
+
+
+def _answers(train: Rows, shift: Tensor, task: Task) -> Answers | None:
+    """What should be said of the steps that train; of embeddings it is not known."""
+    if task.family == "embedding":
+        return None
+    y = train.y.float()
+    if task.family == "classes":
+        y = class_shares(y, d_out=task.d_out).where(y.isfinite().all(1, keepdim=True), torch.nan)
+    return Answers(y, task.family, shift)
 
 
 def _row(epoch: Epoch, place: int, *, metric: str) -> EpochRow:

@@ -116,5 +116,7 @@ class Encodings:
 
 def _taken(values: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
     """Some rows, looked up in pieces: numpy keeps the places of all that it looks up at once."""
-    pieces = range(0, max(len(rows), 1), STEPS_AT_ONCE)
-    return np.concatenate([values[rows[start : start + STEPS_AT_ONCE]] for start in pieces])
+    taken = np.empty((len(rows), *values.shape[1:]), dtype=values.dtype)
+    for start in range(0, len(rows), STEPS_AT_ONCE):
+        taken[start : start + STEPS_AT_ONCE] = values[rows[start : start + STEPS_AT_ONCE]]
+    return taken

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, final
+from weakref import WeakValueDictionary
 
 import torch
 
@@ -20,6 +21,11 @@ ALIGNMENT = 64
 
 LOCK_SECONDS = 300.0
 """How long a process waits for what another one makes, before it makes that itself: the other one may be dead."""
+
+JOB = "job"
+"""Under which name the processes of a folder find what they work on."""
+
+_MAPPED: WeakValueDictionary[Path, mmap.mmap] = WeakValueDictionary()
 
 
 @contextmanager
@@ -61,7 +67,8 @@ def put(value: Any, path: Path) -> None:
 def get(path: Path) -> Any:
     """The value that `put` wrote; its arrays are the pages of the file, copied only where somebody writes to them."""
     with path.open("rb") as file:
-        whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+        pages = _MAPPED[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    whole = memoryview(pages)
     end = 8 + int.from_bytes(whole[:8], "little")
     head, sizes = pickle.loads(whole[8:end])
     buffers = []
@@ -70,6 +77,28 @@ def get(path: Path) -> Any:
         end = start + size
         buffers.append(whole[start:end])
     return pickle.loads(head, buffers=buffers)
+
+
+def rest(path: Path) -> None:
+    """Give the pages of a file that `get` has read back to the system; they are read again where they are needed.
+
+    Only for values that nobody changes: what this process has written to their arrays would be lost.
+
+    Args:
+        path: The file; nothing happens if this process has not read it, or the system knows no such way.
+
+    Example:
+        >>> import numpy as np
+        >>> with shared_folder() as folder:
+        ...     put(np.arange(3), folder / "data")
+        ...     data = get(folder / "data")
+        ...     rest(folder / "data")
+        >>> data.tolist()
+        [0, 1, 2]
+    """
+    pages = _MAPPED.get(path)
+    if pages is not None and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 @final
@@ -96,7 +125,7 @@ class Shelf:
     lock: Any
 
     def of(self, name: str, make: Callable[[], T]) -> T:
-        """The thing of this name.
+        """The thing of this name; the job is read to make such things, and rests when there is one.
 
         Args:
             name: A file name.
@@ -112,4 +141,5 @@ class Shelf:
                 if is_held:
                     self.lock.release()
         thing: T = get(path)
+        rest(self.folder / JOB)
         return thing

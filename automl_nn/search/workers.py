@@ -1,6 +1,7 @@
 """Several processes on one study: each claims trials from the same database, so none needs to know of the others."""
 
 import multiprocessing
+import os
 import queue
 import signal
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, final
 
 import psutil
@@ -17,7 +19,7 @@ from joblib import cpu_count
 from automl_nn.search.events import Event
 from automl_nn.search.plan import Budget
 from automl_nn.search.problems.problem import Problem
-from automl_nn.search.sharing import Shelf, get, put, shared_folder
+from automl_nn.search.sharing import JOB, Shelf, get, put
 from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.search.tune import Tuner
 from automl_nn.space.options import Space
@@ -29,9 +31,6 @@ WORKER_BYTES = 700 * 2**20
 
 N_COPIES = 4
 """How often the workers together hold the data: as a table, encoded in two ways, and in passing."""
-
-JOB = "job"
-"""Under which name the workers find what they work on."""
 
 
 def spare_workers(problem: Problem) -> int:
@@ -76,6 +75,18 @@ class Job:
         """What is searched."""
         return edit_space(space_for(self.problem), self.settings)
 
+    def shared(self, folder: Path) -> "Job":
+        """The same job with its data in a file that all workers read, so that none holds a copy of its own.
+
+        Args:
+            folder: A `shared_folder`.
+        """
+        put(self, folder / JOB)
+        if os.name == "nt":  # where a file that is mapped cannot be removed
+            return self
+        job: Job = get(folder / JOB)
+        return job
+
     def events(self, budget: Budget, *, store: Store, shelf: Shelf | None = None) -> Generator[Event, None, None]:
         """Work in this process until the budget is spent.
 
@@ -89,7 +100,7 @@ class Job:
             yield from tuner.events(budget)
 
 
-def work_together(job: Job, budget: Budget, *, store: Store) -> Iterator[Event]:
+def work_together(job: Job, budget: Budget, *, store: Store, folder: Path) -> Generator[Event, None, None]:
     """Work in `budget.n_workers` processes with one thread each; events come in the order in which they happen.
 
     This process is one of the workers: it trains while the others start, which takes them seconds. With one worker the
@@ -97,31 +108,30 @@ def work_together(job: Job, budget: Budget, *, store: Store) -> Iterator[Event]:
     the others wait for the next one of this process.
 
     Args:
-        job: What to work on.
+        job: What to work on; with several workers one that is `shared`.
         budget: Shared by all workers.
         store: The storage, as this process has opened it; the others open their own.
+        folder: A `shared_folder`, where several workers find the job and what they read.
     """
     if budget.n_workers == 1:
         yield from job.events(budget, store=store)
         return
     context, asked = multiprocessing.get_context("spawn"), time.time()
     channel: Any = context.Queue()
-    with shared_folder() as folder:
-        put(job, folder / JOB)
-        shelf = Shelf(folder, context.Lock())
-        arguments = (shelf, budget, asked, channel)
-        helpers = [_Helper(context, arguments) for _ in range(budget.n_workers - 1)]
-        try:
-            with closing(job.events(_left(budget, asked), store=store, shelf=shelf)) as events:
-                for event in events:
-                    yield event
-                    yield from _arrived(channel)
-            yield from _listen(channel, helpers)
-        finally:
-            for helper in helpers:
-                helper.process.terminate()
-            for helper in helpers:
-                helper.process.join(timeout=10)
+    shelf = Shelf(folder, context.Lock())
+    arguments = (shelf, budget, asked, channel)
+    helpers = [_Helper(context, arguments) for _ in range(budget.n_workers - 1)]
+    try:
+        with closing(job.events(_left(budget, asked), store=store, shelf=shelf)) as events:
+            for event in events:
+                yield event
+                yield from _arrived(channel)
+        yield from _listen(channel, helpers)
+    finally:
+        for helper in helpers:
+            helper.process.terminate()
+        for helper in helpers:
+            helper.process.join(timeout=10)
 
 
 @final

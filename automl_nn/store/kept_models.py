@@ -26,11 +26,7 @@ def runs_with_model(connection: Connection, study_id: int) -> list[int]:
 
 def keep_models(connection: Connection, study_id: int, n: int) -> None:
     """Delete the networks of all but the `n` best runs; of equals the earlier one stays."""
-    kept = select(RunTable.id).where(RunTable.study_id == study_id, RunTable.score.is_not(None))
-    kept = (
-        kept.join(ModelTable, ModelTable.run_id == RunTable.id)
-        .order_by(RunTable.score.desc(), RunTable.number)
-        .limit(n)
-    )
     of_study = select(RunTable.id).where(RunTable.study_id == study_id)
+    scored = of_study.join(ModelTable, ModelTable.run_id == RunTable.id).where(RunTable.score.is_not(None))
+    kept = scored.order_by(RunTable.score.desc(), RunTable.number).limit(n)
     connection.execute(delete(ModelTable).where(ModelTable.run_id.in_(of_study), ModelTable.run_id.not_in(kept)))

@@ -65,7 +65,7 @@ class EpochRow:
         grad_norm_p90: Their 90th percentile.
         grad_norm_max: Their maximum.
         clipped: Share of steps that were clipped, 0 to 1.
-        skipped: Number of steps that were skipped because they were not finite.
+        skipped: Number of steps that were skipped because they were not finite or far out.
         learning_rate: At the end of the epoch.
         seconds: Time taken.
         rows_per_second: Training rows per second.

@@ -1,4 +1,4 @@
-"""Clip rules: the gradient norm that a step may have, from the norms that each network has seen."""
+"""Clip rules: the gradient norm that a step may have, from the norms that each network has seen; 0 leaves it out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class ClipRule(ABC):
 
     @abstractmethod
     def limit(self, norm: Float[Tensor, " k"]) -> Float[Tensor, " k"]:
-        """The largest norm for this step; then remember the norm, unless it is not finite."""
+        """The largest norm for this step, 0 if it is left out; then remember the norm, unless it is not finite."""
 
     def keep(self, indices: Sequence[int]) -> None:
         """Go on with these networks only: all that a rule knows is tensors with a first dimension of k."""
@@ -89,16 +89,10 @@ class ClipByQuantile(ClipRule):
         size = self._n_seen.clamp(max=self._window).unsqueeze(1)
         index = (self._q * size).ceil().sub_(1).clamp_(min=0).long()
         limit = self._seen.sort(dim=1).values.gather(1, index).squeeze(1).to(norm.dtype)
+        limit = limit.clamp_min(torch.finfo(norm.dtype).tiny)  # where gradients were 0; nothing is left out
         limit = torch.where(self._n_seen >= self._n_free, limit, torch.inf)
-        self._remember(norm)
+        _remember(norm, seen=self._seen, n_seen=self._n_seen)
         return limit
-
-    def _remember(self, norm: Tensor) -> None:
-        place = (self._n_seen % self._window).long().unsqueeze(1)
-        known = norm.isfinite()
-        value = torch.where(known, norm.to(self._seen.dtype), self._seen.gather(1, place).squeeze(1))
-        self._seen.scatter_(1, place, value.unsqueeze(1))
-        self._n_seen += known
 
 
 @final
@@ -143,6 +137,52 @@ class ClipByZScore(ClipRule):
         self._n_seen = self._n_seen + known
 
 
+@final
+class SkipFarOut(ClipRule):
+    """Steps whose norm lies more than `z` deviations above the mean of the last norms are left out; others are free.
+
+    What is left out is remembered, too: if norms stay that large, it takes fewer than `1 + window / z ** 2` steps until
+    they are let through.
+
+    Args:
+        z: How many deviations are let through.
+        window: Number of norms that are remembered.
+        n_free: Number of first steps that nothing leaves out.
+
+    Source:
+        The optimizers of OLMo-core that skip steps (Allen Institute for AI, 2024), 6 deviations of the last 128 steps;
+        there the loss and norms that are far too small leave a step out as well.
+
+    Example:
+        >>> rule = SkipFarOut(z=torch.tensor([3.0]), n_free=3)
+        >>> [float(rule.limit(torch.tensor([norm]))) for norm in (1.0, 2.0, 3.0, 4.0, 40.0)]
+        [inf, inf, inf, inf, 0.0]
+    """
+
+    def __init__(self, *, z: Tensor, window: int = 128, n_free: int = 25) -> None:
+        self._z, self._window, self._n_free = z, window, n_free
+        self._seen = torch.zeros(len(z), window, dtype=z.dtype, device=z.device)
+        self._n_seen = torch.zeros_like(z)
+
+    def limit(self, norm: Float[Tensor, " k"]) -> Float[Tensor, " k"]:
+        size = self._n_seen.clamp(min=1, max=self._window)
+        known = torch.arange(self._window, device=size.device) < size.unsqueeze(1)
+        mean = self._seen.sum(1) / size
+        deviation = ((self._seen - mean.unsqueeze(1)).square() * known).sum(1).div(size).sqrt()
+        is_far_out = (norm > mean + self._z * deviation) & (self._n_seen >= self._n_free)
+        _remember(norm, seen=self._seen, n_seen=self._n_seen)
+        return torch.where(is_far_out, 0.0, torch.inf).to(norm.dtype)
+
+
+def _remember(norm: Float[Tensor, " k"], *, seen: Float[Tensor, "k window"], n_seen: Float[Tensor, " k"]) -> None:
+    """Put finite norms in the place of the oldest ones."""
+    place = (n_seen % seen.shape[1]).long().unsqueeze(1)
+    known = norm.isfinite()
+    value = torch.where(known, norm.to(seen.dtype), seen.gather(1, place).squeeze(1))
+    seen.scatter_(1, place, value.unsqueeze(1))
+    n_seen += known
+
+
 CLIPS: Options[ClipRule] = Options(
     "clip rule",
     {
@@ -158,6 +198,10 @@ CLIPS: Options[ClipRule] = Options(
         "zscore": Option(
             ClipByZScore, {"z": Real(1.0, 4.0, default=2.5, valid=(0.1, 100.0))}, source="arXiv:2504.02507"
         ),
+        "skip": Option(
+            SkipFarOut, {"z": Real(2.0, 8.0, default=6.0, valid=(0.1, 100.0))}, source="the skip steps of OLMo-core"
+        ),
     },
+    searched=("none", "norm", "quantile", "zscore"),
 )
-"""Clip rules; each network is clipped by its own norms."""
+"""Clip rules; each network is clipped by its own norms. Where rows are steps of series, a search tries all of them."""

@@ -29,7 +29,7 @@ class Epoch:
         grad_norm_p90: Its 90th percentile.
         grad_norm_max: Its maximum.
         clipped: Share of the steps whose gradient was clipped.
-        skipped: Number of steps left out because a loss or gradient was not finite.
+        skipped: Number of steps left out because a loss or gradient was not finite or far out.
         learning_rate: Learning rate of the last step.
         seconds: Wall time, evaluation included.
         rows_per_second: Training rows per second of all networks together, evaluation not included.

@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from automl_nn.data.read import release_unused
 from automl_nn.errors import SpaceError
 from automl_nn.model.network import Network
 from automl_nn.task.base import Task
@@ -30,6 +31,9 @@ from automl_nn.train.step import Step, Stepper
 from automl_nn.train.window_batches import WindowBatches
 
 Config = Mapping[str, Any]
+
+MANY_JUDGED = 1 << 18
+"""With more validation rows, what judging them has needed is given back to the system before training goes on."""
 
 N_FEW_IMAGES = 64
 """Images by which it is told how long an evaluation takes."""
@@ -239,7 +243,10 @@ class Training:
         """Scores of the sample of training rows and of the validation rows."""
         for network, statistics in zip(self._parts, self._statistics, strict=True):
             network.recalibrate(statistics)
-        return self._train(self._parts, self._losses), self._val(self._parts, self._losses)
+        verdicts = self._train(self._parts, self._losses), self._val(self._parts, self._losses)
+        if max(len(fold.val) for fold in self._folds) > MANY_JUDGED:
+            release_unused()
+        return verdicts
 
     def _told(self, record: Record) -> dict[str, Any]:
         """What the steps of an epoch tell about each candidate."""
@@ -276,7 +283,7 @@ class Training:
 
     def _bury(self, number: int, record: Record, val: Verdict) -> None:
         """Find the candidates whose training broke down in this epoch."""
-        every = np.asarray(self._by_candidate(np.asarray(record.skip.all(0))).any(0))
+        every = np.asarray(self._by_candidate(np.asarray(record.broken.all(0))).any(0))
         mute = np.array([not np.isfinite(output).all() for output in val.output])
         for place in np.flatnonzero(self._alive & (every | mute)).tolist():
             what = "every step had a loss or gradient that" if every[place] else "the validation output"

@@ -44,9 +44,14 @@ class Record:
         loss, norm, divisor, skip, rate = torch.cat([_stacked(piece) for piece in pieces], dim=1).cpu().numpy()
         return Record(loss, norm, divisor, skip > 0, rate)
 
+    @property
+    def broken(self) -> Bool[np.ndarray, "n_steps k"]:
+        """Where the loss or the gradient norm was not finite; what is left out elsewhere was too far out."""
+        return np.asarray(~np.isfinite(self.loss + self.norm))
+
     def norms(self) -> dict[str, NDArray[np.float64]]:
         """Median, 90th percentile and maximum of the gradient norms that were finite."""
-        norm = np.where(self.skip, np.nan, self.norm)
+        norm = np.where(self.broken, np.nan, self.norm)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
             median, p90, largest = np.nanquantile(norm, [0.5, 0.9, 1.0], axis=0)
@@ -72,8 +77,9 @@ class Record:
             row_ids: From network and step to the ids of the rows in that batch.
         """
         values: dict[SpikeKind, NDArray[np.float64]] = {"loss": self.loss, "norm": self.norm}
-        wild = {kind: band.outside(values[kind]) & ~self.skip for kind, band in bands.items()}
-        wild["not finite"] = self.skip
+        wild = {kind: band.outside(values[kind]) & ~self.broken for kind, band in bands.items()}
+        wild["norm"] = wild.get("norm", False) | (self.skip & ~self.broken)
+        wild["not finite"] = self.skip & self.broken
         values["not finite"] = np.where(np.isfinite(self.loss), self.norm, self.loss)
         return tuple(
             Spike(i, step, kind, float(values[kind][step, i]), row_ids(i, step))

@@ -6,7 +6,7 @@ from typing import Literal, final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 from torch import Tensor
@@ -63,9 +63,18 @@ class Skips:
         chosen = list(indices)
         self.slowdown, self.dead, self._streak = self.slowdown[chosen], self.dead[chosen], self._streak[chosen]
 
-    def update(self, loss: Float[Tensor, " k"], norm: Float[Tensor, " k"]) -> Float[Tensor, " k"]:
-        """1 for a network whose loss or gradient norm is not finite, or that is dead; 0 for the others."""
-        skip = (loss + norm).isfinite().logical_not_().logical_or_(self.dead).to(torch.float32)
+    def update(
+        self, loss: Float[Tensor, " k"], norm: Float[Tensor, " k"], *, left_out: Bool[Tensor, " k"] | None = None
+    ) -> Float[Tensor, " k"]:
+        """1 for a network whose loss or gradient norm is not finite or too far out, or that is dead; 0 for the others.
+
+        Args:
+            loss: Of this step.
+            norm: Of its gradient.
+            left_out: Which networks' clip rules leave the step out; none unless given.
+        """
+        wild = (loss + norm).isfinite().logical_not_().logical_or_(self.dead)
+        skip = (wild if left_out is None else wild.logical_or_(left_out)).to(torch.float32)
         self._streak.add_(1.0).mul_(skip)
         halved = self._streak == SKIPS_TO_SLOW
         self._streak.masked_fill_(halved, 0.0)

@@ -84,7 +84,7 @@ class Stepper:
         self._clips = None if all(clip["name"] == "none" for clip in clips) else Groups(CLIPS, clips, device=device)
         self._schedules = [config["schedule"] for config in configs]
         self._rates = self._planned_rates(n_steps).to(device)
-        self._unclipped = torch.ones(network.k, device=device)
+        self._unclipped = torch.full((network.k,), torch.inf, device=device)
         self._skips = Skips(network.k, device=device)
         self._fades = _fades(configs)
         self._n_done, self._n_steps, self._stage = 0, n_steps, 0
@@ -145,9 +145,10 @@ class Stepper:
             loss = loss + self._branch.loss(self._network)
         loss.sum().backward()  # type: ignore[no-untyped-call]
         norm = self._gradients.collect()
-        skip = self._skips.update(loss.detach(), norm)
+        limit = self._limit(norm)
+        skip = self._skips.update(loss.detach(), norm, left_out=limit == 0)
         rate = self._rates[self._n_done] * self._skips.slowdown
-        divisor = self._divisor(norm)
+        divisor = (norm / limit.masked_fill(limit == 0, torch.inf)).clamp(min=1.0).to(torch.float32)
         self._update(rate, divisor, skip)
         self._n_done += 1
         return Step(loss.detach(), norm, divisor, skip, rate)
@@ -165,11 +166,9 @@ class Stepper:
         if self._fades[self._stage] != self._fades[before]:
             self._network.fade(self._fades[self._stage])
 
-    def _divisor(self, norm: Tensor) -> Tensor:
-        if self._clips is None:
-            return self._unclipped
-        limit = self._clips.map(lambda rule, norms: rule.limit(norms), norm)
-        return (norm / limit).clamp(min=1.0).to(torch.float32)
+    def _limit(self, norm: Tensor) -> Tensor:
+        """The largest norm that each network may have; 0 where the step is left out."""
+        return self._unclipped if self._clips is None else self._clips.map(lambda rule, norms: rule.limit(norms), norm)
 
     def _update(self, rate: Tensor, divisor: Tensor, skip: Tensor) -> None:
         decays = self._fades[self._stage]

@@ -70,7 +70,7 @@ class Trained:
             architecture=self.architecture,
         )
         network.to(self._dtype).load_state_dict(dict(self.state))
-        return network
+        return network.eval()  # which several threads may ask at once
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -23,6 +23,12 @@ SMALL = {
 }
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Let torch draw the same numbers in a test, whatever ran before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def config() -> Callable[..., Config]:
     """A small model config, of a plain MLP unless they say otherwise; keywords set knobs, `__` standing for a dot."""

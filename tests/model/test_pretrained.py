@@ -209,6 +209,14 @@ def test_a_truncated_file_of_weights_is_refused(folders, tmp_path):
         read_pretrained(str(tmp_path))
 
 
+def test_weights_of_another_network_are_refused(folders, tmp_path):
+    """Else every layer would be drawn at random, and nobody told."""
+    shutil.copy(folders / "resnet" / "config.json", tmp_path)
+    shutil.copy(folders / "vit" / "model.safetensors", tmp_path)
+    with pytest.raises(ModelFileError, match="lack 100 % of the network that config"):
+        read_pretrained(str(tmp_path))
+
+
 @pytest.mark.parametrize("form", ["{0}/gone", "weights/gone", "./gone", "a/b/gone"])
 def test_a_folder_that_does_not_exist_is_refused_and_not_looked_for_on_the_hub(tmp_path, monkeypatch, form):
     (tmp_path / "weights").mkdir()

@@ -1,5 +1,7 @@
 """Windows of series that came back in spikes: which are kept, and what is drawn of them."""
 
+from contextlib import closing
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,11 +9,15 @@ import pytest
 from automl_nn.data.series import SeriesColumns
 from automl_nn.results.stored import StoredResults
 from automl_nn.review.spike_windows import MOST_POINTS, PER_TRIAL, keep_spike_windows, kept_spike_windows, recurring
+from automl_nn.search.events import TrialEnded
+from automl_nn.search.problems.parting import Parting
 from automl_nn.search.problems.series import pose_steps
 from automl_nn.search.problems.study_spec import spec_of
 from automl_nn.store.claims import Worker
 from automl_nn.store.records import EpochRow, Outcome, SpikeRow
 from automl_nn.store.store import Store
+from automl_nn.study import Study
+from automl_nn.train.stability import Bands
 from automl_nn.web.pages.spikes import study_spikes
 from automl_nn.web.pages.trial import trial_page
 
@@ -85,6 +91,21 @@ def test_the_report_draws_them_whichever_trial_had_the_spikes(url):
 def test_rows_that_are_no_windows_count_where_they_are_equal():
     found = recurring([[4, 5], [5, 6], [5]])
     assert found.to_numpy().tolist() == [[5, 3], [4, 1], [6, 1]]
+
+
+def test_windows_are_kept_when_their_trial_ends_and_not_only_when_the_search_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(Bands, "outside", lambda self, values: np.ones(values.shape, dtype=bool))
+    x = np.sin(np.arange(600.0))
+    frame = pd.DataFrame({"s": np.repeat(range(6), 100), "x": x, "y": x > 0.9})
+    quick = {"model.backbone.name": "tcn", "model.backbone.d_block": 8, "train.n_epochs": 1, "train.n_windows": 32}
+    given = {"series": SeriesColumns("s"), "parting": Parting(folds=1), "storage": f"sqlite:///{tmp_path}/s.db"}
+    study = Study(frame, "y", settings=quick, **given)
+    with closing(study.events(n_trials=2, references=False)) as events:
+        next(event for event in events if isinstance(event, TrialEnded))
+    with Store.existing(given["storage"]) as store:
+        kept = kept_spike_windows(store, 1)
+    assert kept is not None
+    assert len(kept) > 0
 
 
 def test_nothing_is_kept_without_spikes(tmp_path, problem):

@@ -22,6 +22,8 @@ from automl_nn.space.draw import defaults
 from automl_nn.space.ranges import Choice
 from automl_nn.store.trial_rows import N_EPOCHS
 from automl_nn.study import Study
+from automl_nn.train.loop import Training
+from automl_nn.train.step import Stepper
 
 FRAME = load_breast_cancer(as_frame=True).frame
 QUICK = {"train.n_epochs": 6, "model.backbone.name": "mlp", "model.backbone.d_block": 16, "train.batch_size": 64}
@@ -136,12 +138,25 @@ def test_epochs_of_a_cohort_go_side_by_side():
     assert {event.epoch for event in epochs[:8]} == {1}
 
 
-def test_schedules_end_within_the_time():
+class TrainingTime:
+    """A clock that only training moves: 5 ms for each step, 20 ms for each evaluation."""
+
+    def __init__(self, monkeypatch):
+        self.now, step, judge = 0.0, Stepper.step, Training._judge
+        for name in ("monotonic", "perf_counter"):
+            monkeypatch.setattr(time, name, lambda: self.now)
+        monkeypatch.setattr(Stepper, "step", lambda own, batch: self.passes(0.005) or step(own, batch))
+        monkeypatch.setattr(Training, "_judge", lambda own: self.passes(0.02) or judge(own))
+
+    def passes(self, seconds):
+        self.now += seconds
+
+
+def test_schedules_end_within_the_time(monkeypatch):
     settings = QUICK | {"train.n_epochs": 5000, "train.patience": 5000, "train.schedule.name": "cosine"}
-    study = Study(FRAME, "target", settings=settings)
-    started = time.monotonic()
-    study.tune(timeout=3.0, references=False)
-    assert time.monotonic() - started < 15  # a loaded machine; what is planned is 3 seconds
+    study, clock = Study(FRAME, "target", settings=settings), TrainingTime(monkeypatch)
+    study.tune(timeout=2.0, references=False)
+    assert 1.5 < clock.now < 2.5
     trials, epochs = study.leaderboard(), study.epochs()
     assert set(trials.loc[trials["state"] != "free", "stopped"]) == {"timeout"}  # no time was left for the free ones
     first = epochs[epochs["trial"] == 0]

@@ -11,7 +11,7 @@ import torch
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.problem import pose
 from automl_nn.search.problems.study_spec import spec_of
-from automl_nn.search.sharing import Shelf, get, put, shared_folder
+from automl_nn.search.sharing import JOB, Shelf, get, put, rest, shared_folder
 
 CONFIG = {"name": "robust", "max_one_hot": 8}
 
@@ -69,6 +69,23 @@ def test_what_is_shared_is_made_once(shelf):
         assert shelf.of("thing", lambda: made.append(1) or np.arange(4)).tolist() == [0, 1, 2, 3]
     assert made == [1]
     assert [path.name for path in shelf.folder.iterdir()] == ["thing"]
+
+
+def resident_bytes():
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("Rss:"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells what memory is of")
+def test_a_job_holds_no_memory_once_what_is_made_of_it_is_on_the_shelf(shelf):
+    put(np.ones(2**21), shelf.folder / JOB)
+    job = get(shelf.folder / JOB)
+    assert shelf.of("sum", job.sum) == 2**21
+    before = resident_bytes()
+    assert job.sum() == 2**21  # read from the file again
+    assert resident_bytes() - before > 0.9 * job.nbytes
+    rest(shelf.folder / JOB)
+    assert resident_bytes() - before < 0.2 * job.nbytes
 
 
 def test_the_folder_is_private_and_goes():

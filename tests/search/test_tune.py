@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
@@ -124,9 +122,12 @@ def test_a_clock_without_a_timeout_is_never_over():
     assert Clock(1e-9).is_over
 
 
-def test_a_trial_that_begins_in_the_last_moment_is_trained_for_an_epoch():
-    study, _ = events_of(QUICK, timeout=0.05)
-    assert set(study.leaderboard()["state"]) == {"complete"}
+def test_a_trial_that_begins_in_the_last_moment_is_trained_for_an_epoch(monkeypatch):
+    monkeypatch.setattr(Clock, "left", 1e-3)
+    study, _ = events_of(QUICK, timeout=60.0)
+    trials = study.leaderboard()
+    assert trials["state"].tolist() == ["complete"]
+    assert trials["train.n_epochs"].tolist() == [1]
 
 
 def test_a_trial_that_diverges_keeps_its_last_epoch():
@@ -141,7 +142,7 @@ def test_a_trial_that_diverges_keeps_its_last_epoch():
 
 def test_a_long_epoch_is_cut_short_by_the_timeout():
     frame = CANCER.sample(60_000, replace=True, random_state=0)
-    started = time.monotonic()
     study, _ = events_of({"train.batch_size": 8, "model.backbone.d_block": 256}, frame=frame, timeout=1.0)
-    assert time.monotonic() - started < 30
     assert study.leaderboard()["stopped"].tolist() == ["timeout"]
+    epoch = study.epochs().iloc[0]
+    assert epoch["seconds"] * epoch["rows_per_second"] < len(study.problem.split.train)

@@ -51,7 +51,7 @@ def test_workers_end_with_their_parent_and_leave_a_study_to_go_on_with(sign, sea
     parent, workers = search
     assert len(workers) == 2
     parent.send_signal(sign)
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    _, alive = psutil.wait_procs(workers, timeout=100)
     assert not alive
     states = Study.load("study").leaderboard()["state"].tolist()
     n_of_a_cohort = 8  # what a process that is killed cannot release; whoever goes on claims it again

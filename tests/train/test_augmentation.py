@@ -66,6 +66,20 @@ def test_each_knob_changes_images_and_the_same_generator_the_same_way(knob, valu
     assert x.isfinite().all()
 
 
+def test_colour_is_one_contrast_one_saturation_and_one_brightness_in_deviations_of_each_image():
+    x = 7 + 3 * images()
+    y, _ = changed(replace(STILL, colour=0.4), x)
+    grey = [own.mean(1, keepdim=True) - own.mean((1, 2, 3), keepdim=True) for own in (x, y)]
+    apart = [own - own.mean(1, keepdim=True) for own in (x, y)]
+    contrast = (grey[1] / grey[0]).flatten(1)
+    saturation = (apart[1] / apart[0]).flatten(1) / contrast[:, :1]
+    brightness = (y.mean((1, 2, 3)) - x.mean((1, 2, 3))) / x.std((1, 2, 3))
+    for factors in (contrast, saturation):
+        assert torch.allclose(factors, factors.median(1, keepdim=True).values, rtol=0.01)
+        assert 0.59 < factors.median(1).values.min() < factors.median(1).values.max() < 1.41
+    assert 0.0 < brightness.abs().max() < 0.401
+
+
 @pytest.mark.parametrize("knob", sorted(set(STRONG) - {"mixup"}))
 def test_labels_of_images_stay_where_only_images_are_changed(knob):
     assert torch.equal(changed(replace(STILL, **{knob: STRONG[knob]}))[1].y, labels().y)

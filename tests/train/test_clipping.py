@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from automl_nn.train.clipping import CLIPS, ClipByNorm, ClipByQuantile, ClipByZScore, ClipRule
+from automl_nn.train.clipping import CLIPS, ClipByNorm, ClipByQuantile, ClipByZScore, ClipRule, SkipFarOut
 
 
 def make(name: str, *, k: int) -> ClipRule:
@@ -81,3 +81,25 @@ def test_a_z_score_lets_ordinary_norms_through_and_brings_wild_ones_near_the_mea
     mean, deviation = history.mean(), history.std()
     assert (limits >= history).all()
     assert abs(float(rule.limit(torch.tensor([100.0]))) - mean) < deviation
+
+
+def test_a_step_is_left_out_that_is_far_above_the_last_norms_and_no_other():
+    rule, history = SkipFarOut(z=torch.tensor([3.0]), window=20, n_free=5), norms(60)[:, 0]
+    for step, norm in enumerate(history):
+        norm = 9.0 * norm if step in (3, 30, 50) else norm
+        recent = history[max(0, step - 20) : step].clone()
+        is_left_out = float(rule.limit(norm[None])) == 0
+        for spike in (3, 30, 50):
+            if step - 20 <= spike < step:
+                recent[spike - max(0, step - 20)] *= 9.0
+        assert is_left_out == (step >= 5 and bool(norm > recent.mean() + 3 * recent.std(correction=0)))
+
+
+def test_norms_that_stay_large_are_soon_let_through():
+    rule = SkipFarOut(z=torch.tensor([6.0]))
+    for norm in norms(200):
+        rule.limit(norm)
+    limits = [float(rule.limit(torch.tensor([1e3]))) for _ in range(20)]
+    n_left_out = limits.count(0.0)
+    assert limits == [0.0] * n_left_out + [torch.inf] * (20 - n_left_out)
+    assert 1 <= n_left_out < 1 + 128 / 36

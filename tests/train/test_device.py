@@ -1,11 +1,12 @@
 import resource
 import sys
+import threading
 
 import pytest
 import torch
 
 from automl_nn.errors import BudgetError
-from automl_nn.train.device import keep_memory, threads
+from automl_nn.train.device import each_alone, keep_memory, threads
 
 TINY = 1e-39
 
@@ -25,6 +26,21 @@ def test_the_number_of_threads_is_what_it_was_after_an_error():
     with pytest.raises(ValueError, match="inside"), threads(before + 1):
         raise ValueError("inside")
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_each_item_is_worked_on_by_one_thread_and_as_many_at_a_time_as_there_are(n_threads):
+    together, known = threading.Barrier(n_threads, timeout=60), set()
+
+    def work(number):
+        together.wait()  # which nobody passes alone where there are two
+        known.add(threading.get_ident())
+        return number, torch.get_num_threads(), tiny()
+
+    with threads(n_threads):
+        assert each_alone(work, range(4)) == [(number, 1, 0.0) for number in range(4)]
+        assert torch.get_num_threads() == n_threads
+    assert len(known) == n_threads
 
 
 def test_no_threads_are_refused():

@@ -1,7 +1,10 @@
+import numpy as np
 import torch
 
 from automl_nn.train.batches import Batches
+from automl_nn.train.clipping import SkipFarOut
 from automl_nn.train.loop import stack_loss
+from automl_nn.train.record import Record
 from automl_nn.train.stack_loss import Targets
 from automl_nn.train.step import Stepper
 
@@ -18,6 +21,22 @@ def test_a_network_that_is_dead_stays_where_it_is(setting):
         any(not torch.equal(old, network.network_state(i)[name]) for name, old in before[i].items()) for i in range(2)
     ]
     assert moved == [True, False]
+
+
+def test_a_step_that_its_clip_rule_leaves_out_moves_nothing_and_is_told_as_a_spike_of_the_norm(setting, monkeypatch):
+    monkeypatch.setattr(SkipFarOut, "limit", lambda self, norm: torch.zeros_like(norm))
+    configs = [setting.config(clip={"name": name, **knobs}) for name, knobs in (("skip", {"z": 6.0}), ("none", {}))]
+    network = setting.network(configs, seeds=[0, 1])
+    stepper = Stepper(network, configs, loss=stack_loss(setting.train, configs, task=setting.task), n_steps=6)
+    before = [network.network_state(i) for i in range(2)]
+    batches = Batches(setting.train.inputs, Targets(setting.train.y), batch_size=16, seeds=[0, 1])
+    record = Record.of(stepper.step(batch) for batch in batches.epoch())
+    assert record.skip.all(0).tolist() == [True, False]
+    for i, is_equal in enumerate((True, False)):
+        now = network.network_state(i)
+        assert all(torch.equal(old, now[name]) for name, old in before[i].items()) == is_equal
+    spikes = record.spikes({}, alive=np.ones(2, dtype=bool), row_ids=lambda *_: np.zeros(1, dtype=np.int64))
+    assert {(spike.network, spike.kind) for spike in spikes} == {(0, "norm")}
 
 
 def test_dropout_and_decay_fade_with_the_progress_of_the_networks_that_ask_for_it(setting):

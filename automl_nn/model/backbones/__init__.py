@@ -19,7 +19,7 @@ from automl_nn.model.backbones import (
     unet,
     whole,
 )
-from automl_nn.model.backbones.base import Backbone, Drawn, Fitted, Parts
+from automl_nn.model.backbones.base import Answering, Backbone, Drawn, Fitted, Parts
 from automl_nn.space.options import Options
 
 BACKBONES: Options[Backbone] = Options(
@@ -74,6 +74,7 @@ __all__ = [
     "MAPS",
     "SEQUENCES",
     "WHOLE",
+    "Answering",
     "Backbone",
     "Drawn",
     "Fitted",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from automl_nn.model.backbones.memory import Memory
 from automl_nn.model.dropout import Dropout, none
 from automl_nn.model.normalizations import NoNorm
+from automl_nn.model.ridge import Answers
 from automl_nn.model.stack import Activations, Noise
 from automl_nn.space.options import Space
 from automl_nn.space.ranges import Integer
@@ -61,6 +62,14 @@ class Fitted(nn.Module, ABC):
         """Learn from what the backbone reads of some training rows, perhaps of none, in place."""
 
 
+class Answering(nn.Module, ABC):
+    """Abstract: a part that is fitted to answers before anything is trained, so that its hidden units are outputs."""
+
+    @abstractmethod
+    def answer(self, x: Float[Tensor, "#k rows d_in"], answers: Answers, *, generators: list[torch.Generator]) -> None:
+        """Learn from what the backbone reads of some training windows and what should be said of each, in place."""
+
+
 class Remembering(nn.Module, ABC):
     """Abstract: a part of fixed features, which are computed once for each window of a training.
 
@@ -84,6 +93,7 @@ class Parts:
         normalization: Makes a normalization of a given width.
         activation: The networks' activations.
         dropout: The networks' dropout.
+        n_outputs: Outputs of each network.
         architecture: Describes the layers of a stored network that began with pretrained weights; None for others.
     """
 
@@ -92,6 +102,7 @@ class Parts:
     normalization: Callable[[int], nn.Module]
     activation: Activations
     dropout: Dropout
+    n_outputs: int = 1
     architecture: str | None = None
 
 

@@ -53,6 +53,10 @@ class Memory:
         finally:
             self._is_open = False
 
+    def learn(self, other: "Memory") -> None:
+        """Keep what another one knows, too."""
+        self._known |= other._known
+
     def of(
         self,
         windows: Float[Tensor, "n_windows ..."],

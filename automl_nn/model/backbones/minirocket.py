@@ -1,4 +1,4 @@
-"""Thousands of fixed convolutions under a linear head, for a class or a value of a whole window."""
+"""Thousands of fixed convolutions and ridge regression, for a class or a value of a whole window."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from automl_nn.model.backbones.base import Backbone, Fitted, Parts, Remembering
+from automl_nn.model.backbones.base import Answering, Backbone, Parts, Remembering
 from automl_nn.model.backbones.memory import Memory
 from automl_nn.model.backbones.sequence import LENGTH
+from automl_nn.model.ridge import Answers, ridge
 from automl_nn.space.options import Option
 from automl_nn.space.ranges import Held, Integer
 
@@ -32,13 +33,6 @@ MAX_CHANNELS = 9
 
 GOLDEN = (5**0.5 + 1) / 2
 """Its multiples, less their whole parts, fill the unit interval evenly."""
-
-MIN_DEVIATION = 1e-2
-"""Least deviation that a feature, a share of steps, is divided by."""
-
-
-MIN_LENGTH = 1e-4
-"""Directions that are shorter, as a share of the longest, are rounding."""
 
 
 def kernels() -> Float[Tensor, "n_taps n_kernels"]:
@@ -95,97 +89,98 @@ class Plan:
 
 
 @final
-class MiniRocket(Fitted, Remembering, Backbone):
-    """The shares of steps at which fixed convolutions exceed thresholds, for a linear head.
+class MiniRocket(Answering, Remembering, Backbone):
+    """The shares of steps at which fixed convolutions exceed thresholds, and ridge regression on them.
 
     Convolutions sum random channels at a dilation; every second one sees only steps that its taps do not reach over
     the window's ends. Thresholds are quantiles of the convolution of a training window, drawn anew for each of them.
-    Nothing of it is trained: the features are centred and scaled as training windows say, and projected onto the
-    directions in which those windows differ most, the first ones longest, so that a head that is stopped early is a
-    shrunken one; so each window is looked at once in a training. Dropout leaves directions out; there is no activation.
+    The hidden units are what ridge regression says of the answers. Of a window that it was fitted to, they are what
+    would be said had this window been left out: so a head that is trained on them learns what they are worth for new
+    windows. No part is trained, and each window is looked at once in a training. There is no dropout and no activation.
     What leaves the network is the same at each step of a window.
 
     Args:
         d_in: Width of the input.
         length: Steps of a window.
         n_features: Features, rounded down to a multiple of 84.
-        d_block: Number of directions.
-        parts: Dropout.
+        parts: How many networks and outputs there are.
 
     Source:
-        Dempster, Schmidt and Webb (2021), arXiv:2012.08791; channels as in its multivariate version. A head
-        that is trained on the principal directions stands in for a ridge regression.
+        Dempster, Schmidt and Webb (2021), arXiv:2012.08791; channels as in its multivariate version.
 
     Example:
         >>> from automl_nn.model.backbones.base import plain_parts
-        >>> rocket = MiniRocket(d_in=1, length=16, n_features=840, d_block=4, parts=plain_parts(k=1, d_in=1))
-        >>> windows = torch.randn(1, 5 * 16, 1)
-        >>> rocket.fit(windows, generators=[torch.Generator()])
+        >>> rocket = MiniRocket(d_in=1, length=16, n_features=840, parts=plain_parts(k=1, d_in=1))
+        >>> windows, answers = torch.randn(1, 5 * 16, 1), Answers(torch.rand(5, 1), "values", torch.zeros(1, 1))
+        >>> rocket.answer(windows, answers, generators=[torch.Generator()])
         >>> rocket(windows).shape
-        torch.Size([1, 80, 4])
+        torch.Size([1, 80, 1])
     """
 
     channels: Tensor
     biases: Tensor
-    mean: Tensor
-    deviation: Tensor
-    basis: Tensor
+    weight: Tensor
+    bias: Tensor
     number: Tensor
 
-    def __init__(self, *, d_in: int, length: int, n_features: int, d_block: int, parts: Parts) -> None:
-        super().__init__(d_out=d_block, length=length)
+    def __init__(self, *, d_in: int, length: int, n_features: int, parts: Parts) -> None:
+        super().__init__(d_out=parts.n_outputs, length=length)
         self.plan, k = Plan.of(length=length, n_features=n_features), parts.k
         d = self.plan.n_features
         self.register_buffer("channels", torch.ones(k, len(self.plan.dilations), d_in, N_KERNELS))
         self.register_buffer("biases", torch.zeros(k, d))
-        self.register_buffer("mean", torch.zeros(k, d))
-        self.register_buffer("deviation", torch.ones(k, d))
-        self.dropout = parts.dropout
-        self.register_buffer("basis", torch.zeros(k, d, d_block))
+        self.register_buffer("weight", torch.zeros(k, d, parts.n_outputs))
+        self.register_buffer("bias", torch.zeros(k, 1, parts.n_outputs))
         self.register_buffer("number", torch.zeros(k, dtype=torch.int64))
         self.memory = Memory()
 
     def forward(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
         found = torch.stack([self._found(x[i if len(x) > 1 else 0], i) for i in range(len(self.biases))])
-        scores: Tensor = self.dropout(found)
-        return scores.repeat_interleave(self.length, dim=1)
+        return found.repeat_interleave(self.length, dim=1)
 
     def _found(self, x: Float[Tensor, "rows d_in"], i: int) -> Float[Tensor, "n_windows d_out"]:
         windows = x.view(-1, self.length, x.shape[1])
-        return self.memory.of(windows, network=int(self.number[i]), compute=lambda some: self._scores(some, i))
+        return self.memory.of(windows, network=int(self.number[i]), compute=lambda some: self._said(some, i))
 
     @torch.no_grad()
-    def _scores(self, windows: Float[Tensor, "n_windows length d_in"], i: int) -> Float[Tensor, "n_windows d_out"]:
-        """Where windows lie along the directions of network `i`."""
-        return ((self.shares(windows, i) - self.mean[i]) / self.deviation[i]) @ self.basis[i]
+    def _said(self, windows: Float[Tensor, "n_windows length d_in"], i: int) -> Float[Tensor, "n_windows d_out"]:
+        """What the regression of network `i` says."""
+        return self.shares(windows, i) @ self.weight[i] + self.bias[i]
 
     @torch.no_grad()
-    def fit(self, x: Float[Tensor, "#k rows d_in"], *, generators: list[torch.Generator]) -> None:
+    def answer(self, x: Float[Tensor, "#k rows d_in"], answers: Answers, *, generators: list[torch.Generator]) -> None:
         for i, generator in enumerate(generators):
             own = x[i if len(x) > 1 else 0]
-            self._draw_channels(i, generator)
-            if len(own) == 0:
-                continue
-            windows = own.view(-1, self.length, own.shape[1])
-            for j, columns in enumerate(self._columns()):
-                z = self._convolved(windows, i, j)
-                n_biases = self.plan.n_biases[j]
-                window = torch.randint(len(z), (N_KERNELS,), generator=generator).to(z.device)
-                seen = z[window, :, torch.arange(N_KERNELS, device=z.device)]
-                at = (torch.arange(columns.start + 1, columns.stop + 1, dtype=torch.float64) * GOLDEN % 1).to(z)
-                values = seen.sort(dim=1).values
-                place = (at.view(n_biases, N_KERNELS) * (self.length - 1)).long()
-                self.biases[i, columns] = values.gather(1, place.T).T.flatten()
-            shares = self.shares(windows, i)
-            self.mean[i] = shares.mean(0)
-            self.deviation[i] = shares.std(0, correction=0).clamp_min(MIN_DEVIATION)
-            self.basis[i] = _directions((shares - self.mean[i]) / self.deviation[i], self.d_out)
-            self.number[i] = self._digest(i)
+            self._answer(own.view(-1, self.length, own.shape[1]), answers, i, generator)
+
+    def _answer(
+        self, windows: Float[Tensor, "n_windows length d_in"], answers: Answers, i: int, generator: torch.Generator
+    ) -> None:
+        self._draw(windows, i, generator)
+        found = ridge(self.shares(windows, i), answers)
+        self.weight[i], self.bias[i] = found.weight, found.bias
+        self.number[i] = self._digest(i)
+        with self.memory.open():
+            self.memory.of(windows, network=int(self.number[i]), compute=lambda _: found.left_out)
+
+    def _draw(self, windows: Float[Tensor, "n_windows length d_in"], i: int, generator: torch.Generator) -> None:
+        """Draw the channels of the convolutions of network `i`, and the windows of which thresholds are quantiles."""
+        self._draw_channels(i, generator)
+        for j, columns in enumerate(self._columns()):
+            z = self._convolved(windows, i, j)
+            window = torch.randint(len(z), (N_KERNELS,), generator=generator).to(z.device)
+            seen = z[window, :, torch.arange(N_KERNELS, device=z.device)]
+            at = (torch.arange(columns.start + 1, columns.stop + 1, dtype=torch.float64) * GOLDEN % 1).to(z)
+            place = at.view(N_KERNELS, -1) * (self.length - 1)  # neighbours belong to one kernel, so they are far apart
+            values, before = seen.sort(dim=1).values, place.long()
+            after = (before + 1).clamp_max(self.length - 1)
+            biases = values.gather(1, before).lerp(values.gather(1, after), place - before)
+            self.biases[i, columns] = biases.T.flatten()
 
     def _digest(self, i: int) -> int:
         """A number that tells network `i` from others."""
         digest = blake2b(digest_size=7)
-        for part in (self.channels[i], self.biases[i], self.basis[i]):
+        for part in (self.channels[i], self.biases[i], self.weight[i], self.bias[i]):
             digest.update(part.cpu().numpy().tobytes())
         return int.from_bytes(digest.digest(), "little")
 
@@ -237,22 +232,11 @@ class MiniRocket(Fitted, Remembering, Backbone):
         self.channels[i] = (rank < n_channels).to(self.channels)
 
 
-def _directions(features: Float[Tensor, "n_windows d"], n: int) -> Float[Tensor, "d n"]:
-    """The directions in which windows differ most, so long that windows deviate by 1 along the first; zeros beyond."""
-    found = torch.linalg.eigh((features @ features.T).double())  # of windows, which are fewer than features
-    largest, windows = found.eigenvalues.flip(0)[:n], found.eigenvectors.flip(1)[:, :n]
-    length = largest.clamp_min(0).sqrt().to(features)
-    directions = (windows.T.to(features) @ features) / length.clamp_min(MIN_LENGTH * length[0]).unsqueeze(1)
-    kept = directions / (length[0] / len(features) ** 0.5).clamp_min(MIN_DEVIATION)
-    return functional.pad(kept, (0, 0, 0, n - len(kept))).T
-
-
 OPTION: Option[Backbone] = Option(
     MiniRocket,
     {
         **LENGTH,
         "n_features": Held(Integer(840, 20_000, default=10_000, log=True, valid=(84, 100_000))),
-        "d_block": Held(Integer(16, 256, default=128, log=True, valid=(1, 4096))),
     },
     source="arXiv:2012.08791",
 )

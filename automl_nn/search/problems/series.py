@@ -18,7 +18,6 @@ from automl_nn.data.series import (
     SeriesColumns,
     Steps,
 )
-from automl_nn.data.series_findings import event_sizes
 from automl_nn.data.series_labels import at_last_step, later, refuse_empty_channels
 from automl_nn.data.series_split import split_series, split_times
 from automl_nn.data.split import Split
@@ -50,9 +49,6 @@ SHORT = 300_000
 
 ENOUGH_TO_CHOOSE, ENOUGH_RARE = 1_000_000, 250
 """Steps by which trials can be told apart, and those of the rarest class among them: more would only take time."""
-
-EVENTS_PER_WINDOW = 4
-"""Events of median length that a window should hold."""
 
 
 def pose_steps(
@@ -274,7 +270,8 @@ def _parted_by_time(parting: Parting, steps: Steps, strata: NDArray[Any] | None)
             f"A series that is parted by time cannot be crossed in {parting.folds} folds, since later steps "
             "would train for earlier ones: leave the folds out."
         )
-    gap = max(int(parting.gap), steps.columns.furthest, min(LENGTHS[-1], int(steps.sizes.min()) // 8))
+    usual = min(LENGTHS[-1], max(MIN_LENGTH, int(steps.sizes.min()) // 8))
+    gap = max(int(parting.gap), steps.columns.furthest, usual)
     shares = [parting.val_share, *(share for share in VAL_SHARES if share > parting.val_share)]
     for share in shares[:-1]:
         with suppress(SplitError):
@@ -298,29 +295,3 @@ def _n_folds(parting: Parting, steps: Steps, groups: NDArray[Any] | None) -> int
     n_groups = len(steps.starts) if groups is None else len(pd.unique(groups))
     least = FEW_RECORDINGS if steps.columns.per_step else FEW_SERIES
     return N_FOLDS if n_groups * parting.val_share < least and steps.n_steps <= SHORT else 1
-
-
-def window_lengths(problem: Problem) -> tuple[int, ...]:
-    """Lengths of windows to try, the one to start from in the middle: they hold several events, and fit into a series.
-
-    Args:
-        problem: A problem whose rows are steps.
-
-    Example:
-        >>> pulse = np.tile([0.0, 0.1, 3.0, 0.2], 400)
-        >>> frame = pd.DataFrame({"s": np.repeat(range(8), 200), "x": pulse, "y": pulse > 1})
-        >>> window_lengths(pose_steps(frame, ["y"], SeriesColumns("s")))
-        (32, 64, 128)
-    """
-    assert problem.steps is not None
-    longest = int(problem.steps.sizes.max())
-    if not problem.steps.columns.per_step:
-        return (max(MIN_LENGTH, longest),)
-    fitting = [length for length in LENGTHS if length <= max(longest, LENGTHS[0])]
-    if problem.task.family != "labels":
-        return tuple(fitting[-3:])
-    sizes = event_sizes(np.asarray((problem.y == 1).any(axis=1)), problem.steps)
-    wanted = EVENTS_PER_WINDOW * float(np.median(sizes)) if len(sizes) else LENGTHS[0]
-    enough = [length for length in fitting if 2 * length > wanted] or fitting[-1:]
-    least = max(0, min(fitting.index(enough[0]), len(fitting) - 3))
-    return tuple(fitting[least : least + 3])

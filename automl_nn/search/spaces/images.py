@@ -163,7 +163,7 @@ def _train(problem: Problem) -> Space:
         "patience": Held(Integer(1, 200, default=max(6, n_epochs // 2), log=True, valid=(1, 1_000_000))),
         "optimizer": _adamw(),
         "schedule": SCHEDULES.search("cosine", "one_cycle"),
-        "clip": CLIPS.search(*CLIPS, default="norm"),
+        "clip": CLIPS.search(*CLIPS.searched, default="norm"),
         "augmentation": AUGMENTATION,
     }
 

@@ -10,7 +10,7 @@ from automl_nn.model.build import model_space
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
 from automl_nn.model.recipes import RECIPES
 from automl_nn.search.problems.problem import Problem
-from automl_nn.search.problems.series import window_lengths
+from automl_nn.search.spaces.windows import longest_window, window_lengths
 from automl_nn.space.edit import fix, narrow
 from automl_nn.space.options import Bundles, Options, Space
 from automl_nn.space.ranges import Choice, Held, Integer, Real, Value
@@ -56,7 +56,7 @@ STEP_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
 
 
 WHOLE_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
-    {"model.backbone.name": "minirocket", "train.optimizer.lr": 2e-2},
+    {"model.backbone.name": "minirocket", "train.optimizer.lr": 3e-4},
     {},
     {"model.backbone.name": "whole_lstm"},
     {"model.backbone.name": "inception", "model.backbone.n_taps": 19, "model.dropout.rate": 0.3},
@@ -93,12 +93,14 @@ def step_space(problem: Problem) -> Space:
 def _model(problem: Problem) -> Space:
     assert problem.steps is not None
     table: Options[Backbone] = SEQUENCES if problem.steps.columns.per_step else WHOLE
+    if problem.task.family == "embedding":
+        table = table.only(*(name for name in table if name != "minirocket"))  # answers are not known
     if problem.looks_back:
         forward = {"backbone": SEQUENCES.only("lstm", "surroundings", "tcn")}
         table = fix(forward, "backbone.direction", "forward")["backbone"]
     lengths = window_lengths(problem)
     middle = lengths[min(1, len(lengths) - 1)]
-    longest = min(MAX_LENGTH, max(*lengths, int(problem.steps.sizes.max())))  # no window is longer than every series
+    longest = min(MAX_LENGTH, max(*lengths, longest_window(problem)))
     length = Choice(lengths, default=middle, also=Integer(8, longest, default=middle))
     return {
         **model_space(),

@@ -104,7 +104,7 @@ class TrialPage:
         traceback: Where it came from.
         charts: Score, loss, gap, gradients, rates, then every other metric.
         n_clipped: Share of all steps that were clipped; None without epochs.
-        n_skipped: Steps that were skipped because they were not finite.
+        n_skipped: Steps that were skipped because they were not finite or far out.
         gap: Score on training rows less score on validation rows, at the best epoch; None if unknown.
         n_spikes: Steps that left their band.
         spikes: The first of them.

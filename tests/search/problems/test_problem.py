@@ -95,8 +95,8 @@ def test_other_weights_are_another_problem():
     assert len({spec["data"]["weight"] for spec in specs}) == 3
 
 
-def test_the_rows_that_choose_do_not_tell_the_scale():
-    frame = pd.DataFrame({"x": RNG.normal(size=100), "y": RNG.normal(size=100)})
+def test_the_rows_that_choose_do_not_tell_the_scale(rng):
+    frame = pd.DataFrame({"x": rng.normal(size=100), "y": rng.normal(size=100)})
     problem = pose(frame, ["y"])
     changed = frame.copy()
     changed.loc[problem.split.val, "y"] *= 1000

@@ -75,9 +75,9 @@ def test_boosting_predicts_labels_and_values_like_scikit_learn(weight):
     np.testing.assert_allclose(own.output(INPUTS)[:, 0], theirs.predict(ranked(COLUMNS)), atol=1e-9)
 
 
-def test_trees_treat_missing_values_and_unknown_categories_like_scikit_learn():
+def test_trees_treat_missing_values_and_unknown_categories_like_scikit_learn(rng):
     x = ranked(COLUMNS)
-    x[RNG.random(x.shape) < 0.1] = np.nan
+    x[rng.random(x.shape) < 0.1] = np.nan
     theirs = HistGradientBoostingRegressor(categorical_features=CATEGORIES).fit(x, SIGNAL)
     own = Trees.of(theirs, columns=[0], baseline=np.zeros(1))
     unknown, missing = x.copy(), x.copy()

@@ -9,6 +9,7 @@ from automl_nn.errors import DataError, ModelFileError
 from automl_nn.predict.archive import CHECKSUMS, MANIFEST, checksum
 from automl_nn.predict.predictor import Predictor
 from automl_nn.study import Study
+from automl_nn.train.device import threads
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,13 @@ def test_a_batch_of_one_equals_the_batch_of_many(predictor, frame):
     many = proba(predictor, frame.head(12))
     one = np.concatenate([proba(predictor, frame.iloc[[i]]) for i in range(12)])
     np.testing.assert_allclose(one, many, atol=1e-5)
+
+
+def test_many_rows_are_predicted_in_pieces_by_several_threads(predictor, frame, monkeypatch):
+    whole = proba(predictor, frame)
+    monkeypatch.setattr("automl_nn.predict.predictor.ROWS_AT_ONCE", 64)
+    with threads(2):
+        np.testing.assert_allclose(proba(predictor, frame), whole, atol=1e-5)
 
 
 def test_the_order_of_rows_and_columns_does_not_matter(predictor, frame):

@@ -137,7 +137,10 @@ def read_maps(
     if why and (not skip_bad or len(why) == len(found)):
         first = min(why)
         others = f", nor can {len(why) - 1:,} others" if len(why) > 1 else ""
-        raise DataError(f"The map {str(files[first])!r} cannot be used ({why[first]}){others}: mend or remove it.")
+        raise DataError(
+            f"The map {str(files[first])!r} cannot be used ({why[first]}){others}: mend it, or let what it shows count "
+            "as not known by --skip-bad (skip_bad=True)."
+        )
     full = _full(found)
     if full is None:
         found = list(each(lambda pair: _values(*pair, form, nearest=False), pairs))

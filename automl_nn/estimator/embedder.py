@@ -55,7 +55,7 @@ class ImageEmbedder(TransformerMixin, AutoMLImages):  # type: ignore[misc]
 
         Args:
             X: Images as for `ImageClassifier`.
-            y: The class of each image `(n,)`.
+            y: The class of each image `(n,)`, None or NaN where it is not known.
             table: What is known of each image besides: a frame of n rows.
             groups: Images of one group are not parted `(n,)`.
 
@@ -63,7 +63,7 @@ class ImageEmbedder(TransformerMixin, AutoMLImages):  # type: ignore[misc]
             ValueError: Images, classes, settings or budget cannot be used.
             NoTrialError: Every trial failed.
         """
-        labels = checked_labels(y)
+        labels = checked_labels(y, may_miss=True)
         self.classes_ = sorted_classes(labels)
         targets = target_frame(y, labels, table)
         return self._tune(X, targets, table=table, groups=groups, kind="embedding", classes=None, decided=Study.decide)

@@ -62,18 +62,32 @@ def target_names(y: Any, values: NDArray[Any], taken: list[str]) -> list[str]:
     return names
 
 
-def checked_labels(y: Any) -> NDArray[Any]:
-    """Checked classes `(n,)` or labels `(n, n_labels)`."""
+def checked_labels(y: Any, *, may_miss: bool = False) -> NDArray[Any]:
+    """Checked classes `(n,)` or labels `(n, n_labels)`.
+
+    Args:
+        y: Targets as they were given.
+        may_miss: Whether rows may have no class; labels may always be missing.
+
+    Example:
+        >>> checked_labels(["cat", None, "dog"], may_miss=True).tolist()
+        ['cat', None, 'dog']
+    """
     if _has_several(y):
         return _numbers(y)
-    labels = _one_column(y)
-    check_classification_targets(labels)
+    labels = _one_column(y, may_miss=may_miss)
+    check_classification_targets(labels[~pd.isna(labels)])
     return labels
 
 
-def checked_quantities(y: Any) -> NDArray[np.float64]:
-    """Checked quantities `(n,)` or `(n, n_targets)`."""
-    return _numbers(y if _has_several(y) else _one_column(y))
+def checked_quantities(y: Any, *, may_miss: bool = False) -> NDArray[np.float64]:
+    """Checked quantities `(n,)` or `(n, n_targets)`.
+
+    Args:
+        y: Targets as they were given.
+        may_miss: Whether rows may have none; one of several may always be missing.
+    """
+    return _numbers(y if _has_several(y) else _one_column(y, may_miss=may_miss))
 
 
 def _has_several(y: Any) -> bool:
@@ -95,9 +109,11 @@ def _numbers(y: Any) -> NDArray[np.float64]:
     return numbers
 
 
-def _one_column(y: Any) -> NDArray[Any]:
+def _one_column(y: Any, *, may_miss: bool) -> NDArray[Any]:
     column: NDArray[Any] = column_or_1d(y, warn=True)
     missing = np.flatnonzero(pd.isna(column))
+    if may_miss and 0 < len(missing) < len(column):
+        return column
     if len(missing):
         raise TargetError(f"Input y contains NaN: it is missing in row {missing[0]}; leave such rows out.")
     return np.asarray(check_array(column, dtype=None, ensure_2d=False, input_name="y"))
@@ -106,6 +122,9 @@ def _one_column(y: Any) -> NDArray[Any]:
 def sorted_classes(labels: NDArray[Any]) -> NDArray[Any]:
     """The distinct labels, sorted; two at least.
 
+    Args:
+        labels: Classes, perhaps missing here and there `(n,)`.
+
     Raises:
         TargetError: There is one class alone.
 
@@ -113,9 +132,10 @@ def sorted_classes(labels: NDArray[Any]) -> NDArray[Any]:
         >>> sorted_classes(np.array([1, 0, 1])).tolist()
         [0, 1]
     """
-    classes = np.unique(labels)
+    classes = np.unique(labels[~pd.isna(labels)])
     if len(classes) < 2:
         raise TargetError(
-            f"Rows with weight hold 1 class, {classes.tolist()[0]!r}, but a classifier needs 2: add rows of others."
+            f"There is one class alone, {classes.tolist()[0]!r}, but 2 are needed (rows of weight 0 do not count): add "
+            "rows of others."
         )
     return classes

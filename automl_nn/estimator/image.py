@@ -67,9 +67,10 @@ class ImageClassifier(ClassifierMixin, AutoMLImages):  # type: ignore[misc]
         Args:
             X: Images `(n, height, width)`, `(n, height, width, channels)` or `(n, channels, height, width)`; or paths
                 of files, which are decoded as `read_images` says.
-            y: Classes `(n,)`; or for each label `(n, n_labels)` 0, 1 and NaN where it is not known, or -1 for that
-                where 0 occurs, too; or a mask, the same for each pixel `(n, height, width)` or `(n, height, width,
-                n_labels)`.
+            y: Classes `(n,)`, None or NaN where one is not known: such an image counts in no score, but may take part
+                in training (`train.pseudo`, `train.reconstruction`); or for each label `(n, n_labels)` 0, 1 and NaN
+                where it is not known, or -1 for that where 0 occurs, too; or a mask, the same for each pixel `(n,
+                height, width)` or `(n, height, width, n_labels)`.
             table: What is known of each image besides: a frame of n rows.
             groups: Images of one group, such as a patient, are not parted `(n,)`.
 
@@ -83,7 +84,7 @@ class ImageClassifier(ClassifierMixin, AutoMLImages):  # type: ignore[misc]
             self.classes_: Any = np.arange(2) if len(maps.form.names) == 1 else [np.arange(2)] * len(maps.form.names)
             kind = "binary" if len(maps.form.names) == 1 else "multilabel"
             return self._tune(X, maps, table=table, groups=groups, kind=kind, classes=None, decided=self._decided)
-        labels = checked_labels(y)
+        labels = checked_labels(y, may_miss=True)
         if labels.ndim == 2:
             self.classes_ = [np.arange(2)] * labels.shape[1]
             kind, classes = "multilabel", None
@@ -156,7 +157,7 @@ class ImageRegressor(RegressorMixin, AutoMLImages):  # type: ignore[misc]
         Args:
             X: Images as for `ImageClassifier`.
             y: A quantity `(n,)` or several `(n, n_targets)` for each image; or maps, a quantity for each pixel `(n,
-                height, width)` or several `(n, height, width, d)`, NaN where one is not known.
+                height, width)` or several `(n, height, width, d)`. NaN where one is not known; see `ImageClassifier`.
             table: What is known of each image besides: a frame of n rows.
             groups: Images of one group are not parted `(n,)`.
 
@@ -164,7 +165,7 @@ class ImageRegressor(RegressorMixin, AutoMLImages):  # type: ignore[misc]
             ValueError: Images, values, settings or budget cannot be used.
             NoTrialError: Every trial failed.
         """
-        targets = Maps.of(y) if np.ndim(y) > 2 else target_frame(y, checked_quantities(y), table)
+        targets = Maps.of(y) if np.ndim(y) > 2 else target_frame(y, checked_quantities(y, may_miss=True), table)
         return self._tune(X, targets, table=table, groups=groups, kind="regression", classes=None, decided=Study.decide)
 
     def predict(self, X: Any, *, table: Any = None) -> NDArray[np.float64]:

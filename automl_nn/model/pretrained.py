@@ -3,7 +3,7 @@
 import json
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from automl_nn.errors import ModelFileError
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 """Endings of files whose reading may run what somebody wrote into them."""
+
+MOST_MISSING = 0.1
+"""Share of a network's weights that its file may lack: a pooler, say, often left out and read by nothing."""
 
 PATIENCE_SECONDS = 5.0
 """How long the hub may take to answer before it counts as out of reach."""
@@ -43,8 +46,13 @@ def read_pretrained(source: str) -> tuple[nn.Module, str]:
     is_local = is_folder or not _is_hub_reachable()
     with _quiet(transformers):
         try:
-            network = transformers.AutoModel.from_pretrained(
-                source, use_safetensors=True, trust_remote_code=False, local_files_only=is_local, dtype=torch.float32
+            network, told = transformers.AutoModel.from_pretrained(
+                source,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=is_local,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
         except Exception as error:
             if is_local and not is_folder:
@@ -53,6 +61,7 @@ def read_pretrained(source: str) -> tuple[nn.Module, str]:
                     "to it, or name a folder that holds config.json and model.safetensors."
                 ) from error
             raise ModelFileError(f"Pretrained weights {source!r} cannot be read: {_first_line(error)}.") from error
+    _check_found(source, network, missing=told["missing_keys"])
     return network.eval(), json.dumps(network.config.to_dict(), sort_keys=True, default=str)
 
 
@@ -109,6 +118,17 @@ def _check_folder(folder: Path) -> None:
             "is read: write them as model.safetensors with save_pretrained where you trust them."
         )
     raise ModelFileError(f"Folder {str(folder)!r} holds no weights: it needs model.safetensors beside config.json.")
+
+
+def _check_found(source: str, network: nn.Module, *, missing: Collection[str]) -> None:
+    """Refuse weights of other layers than the description names: transformers draws at random what it does not find."""
+    sizes = {name: weights.numel() for name, weights in network.named_parameters()}
+    share = sum(sizes.get(name, 0) for name in missing) / max(1, sum(sizes.values()))
+    if share > MOST_MISSING:
+        raise ModelFileError(
+            f"Pretrained weights {source!r} lack {100 * share:.0f} % of the network that config.json describes, and "
+            "would be drawn at random: take both files from one network."
+        )
 
 
 def _is_hub_name(source: str) -> bool:

@@ -1,6 +1,7 @@
 """The numbers behind every answer: dictionaries of plain values with keys that stay."""
 
 from collections.abc import Mapping, Sequence
+from math import floor, inf, log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from automl_nn.task.base import Task
 
 if TYPE_CHECKING:
     from automl_nn.search.problems.problem import Problem  # which imports torch
+
+N_DIGITS = 6
+"""Digits of what a quantity spans that are kept by its standardized form, in float32."""
 
 Report = dict[str, Any]
 """Plain values, lists and dictionaries of them; a missing number is None."""
@@ -105,15 +109,16 @@ def _value_rows(problem: "Problem") -> list[Report]:
     y = _labels_of(problem, np.arange(len(problem.y))).astype(np.float64)
     values = pd.DataFrame(problem.task.prediction(y), columns=list(problem.task.targets))
     return [
-        {
-            "target": name,
-            "missing": int(column.isna().sum()),
-            "lowest": float(column.min()),
-            "mean": float(column.mean()),
-            "highest": float(column.max()),
-        }
+        {"target": name, "missing": int(column.isna().sum()), **_exact(column.agg(["min", "mean", "max"]).tolist())}
         for name, column in values.items()
     ]
+
+
+def _exact(values: Sequence[float]) -> dict[str, float]:
+    """The least, mean and greatest of a quantity, to the digits that its standardized form holds."""
+    span = values[-1] - values[0]
+    digits = N_DIGITS - 1 - floor(log10(span)) if 0 < span < inf else N_DIGITS
+    return {name: round(value, digits) + 0.0 for name, value in zip(("lowest", "mean", "highest"), values, strict=True)}
 
 
 def study_report(name: str, leaderboard: pd.DataFrame, *, task: Task) -> Report:

@@ -38,11 +38,12 @@ def test_check_puts_the_gravest_finding_first():
     assert levels[0] == "warning"
 
 
-def test_quantities_are_described_in_their_own_unit():
-    heights = np.append(np.linspace(150, 200, 199), np.nan)
+@pytest.mark.parametrize(("lowest", "highest"), [(150, 200), (0, 255), (-3e-9, 0), (1e9, 1e9 + 5)])
+def test_quantities_are_described_in_their_own_unit(lowest, highest):
+    heights = np.append(np.linspace(lowest, highest, 199), np.nan)
     (row,) = label_rows(pose(frame().assign(height=heights), ["height"]))
     assert (row["target"], row["missing"]) == ("height", 1)
-    assert (row["lowest"], row["highest"]) == pytest.approx((150, 200), rel=1e-4)
+    assert (row["lowest"], row["highest"]) == (lowest, highest)  # to the digits that are stored, and not -1e-06 for 0
 
 
 def test_missing_labels_are_counted_for_each_label():

@@ -101,6 +101,20 @@ def test_labels_may_be_missing_as_nan_or_as_minus_one(digits):
     assert np.array_equal(first, second)
 
 
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_images_without_a_class_count_in_no_score_and_change_nothing_unless_they_take_part(digits, gap):
+    X, y = digits
+    words = np.array([f"of {digit}" for digit in y], dtype=object) if gap is None else y.astype(float)
+    known = np.arange(200) % 5 > 0
+    partly = words.copy()
+    partly[~known] = gap
+    model, alone = classifier().fit(X, partly), classifier().fit(X[known], words[known])
+    assert model.classes_.tolist() == sorted(set(words.tolist()))
+    assert np.array_equal(model.predict_proba(X), alone.predict_proba(X))
+    told = classifier(settings={**QUICK, "train.pseudo.name": "confident", "train.pseudo.start": 0.0}).fit(X, partly)
+    assert set(told.predict(X)) <= set(words.tolist())
+
+
 def test_files_are_as_good_as_arrays(digits, tmp_path):
     X, y = digits
     paths = [tmp_path / f"{i}.png" for i in range(len(X))]
@@ -133,7 +147,7 @@ def test_groups_are_kept_together_and_are_no_feature(digits):
     ("spoil", "sentence"),
     [
         (lambda X, y: (X[:10], y), "inconsistent numbers of samples"),
-        (lambda X, y: (X, np.ones_like(y)), "a classifier needs 2"),
+        (lambda X, y: (X, np.ones_like(y)), "one class alone, 1, but 2 are needed"),
         (lambda X, y: (X.astype(float) * np.nan, y), "not finite"),
         (lambda X, y: (X[:, 0, 0], y), "Images come as numbers"),
         (lambda X, y: ([*X[:-1], X[-1][:4]], y), r"Image 199 has shape \(4, 8\)"),

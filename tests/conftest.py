@@ -4,6 +4,7 @@ import os
 
 import hypothesis
 import jaxtyping
+import numpy as np
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when it is first imported, and by every process that a test starts
@@ -21,3 +22,9 @@ def own_folder(tmp_path, monkeypatch):
     """Work in an empty folder, so that the default storage is a new one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def rng():
+    """A generator of the test's own, of another seed than those that fill a module's constants."""
+    return np.random.default_rng(7)

@@ -10,17 +10,20 @@ from automl_nn.search.problems.problem import pose
 from automl_nn.study import Study
 
 QUICK = {"train.n_epochs": 8, "model.backbone.name": "mlp", "model.backbone.d_block": 16, "train.batch_size": 32}
-RNG = np.random.default_rng(0)
 SPAM, HAM = ["free", "prize", "call", "now", "win"], ["see", "you", "at", "home", "later"]
 
 
-def message(is_spam):
-    own = RNG.choice(SPAM if is_spam else HAM, 4)
-    return " ".join([*own, *RNG.choice(["the", "a", "and", "ok", "so"], 5), str(RNG.integers(1000))])
+def messages(rng, n=300):
+    labels = rng.random(n) < 0.4
+    return pd.DataFrame({"text": [message(is_spam, rng) for is_spam in labels], "spam": labels.astype(int)})
 
 
-LABELS = RNG.random(300) < 0.4
-FRAME = pd.DataFrame({"text": [message(is_spam) for is_spam in LABELS], "spam": LABELS.astype(int)})
+def message(is_spam, rng):
+    own = rng.choice(SPAM if is_spam else HAM, 4)
+    return " ".join([*own, *rng.choice(["the", "a", "and", "ok", "so"], 5), str(rng.integers(1000))])
+
+
+FRAME = messages(np.random.default_rng(0))
 
 
 def test_a_table_of_one_text_column_is_learned_and_deployed(tmp_path):

@@ -8,7 +8,7 @@ import os
 import re
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -83,7 +83,7 @@ def _explain(error: Exception) -> int:
     if isinstance(error, AutoMLError):
         message, code = str(error), error.exit_code
     elif hasattr(error, "format_message") and hasattr(error, "exit_code"):  # how typer refuses a command line
-        message, code = _plain(error.format_message()), int(error.exit_code)
+        message, code = _plain(error.format_message(), refused=_refused(error)), int(error.exit_code)
     else:
         message = f"{type(error).__name__}: {error}; run the line again with {TRACEBACK}=1 to see where it comes from."
         code = FAILED
@@ -91,9 +91,18 @@ def _explain(error: Exception) -> int:
     return code
 
 
-def _plain(message: str) -> str:
-    """What typer said of a command line, without the words of its own checks, and with the nearest choice."""
+def _refused(error: Exception) -> object:
+    """The value that typer refused, which it leaves to the error beneath its own; None where there is none."""
+    found: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    return found[0]["input"] if found else None
+
+
+def _plain(message: str, *, refused: object) -> str:
+    """What typer said of a command line, without the words of its own checks, with the value and the nearest choice."""
     said = message.replace("Value error, ", "")
+    rule = re.search(r"Input should be ([^,]+)", said)
+    if rule is not None:
+        return f"{said[: rule.start()]}{refused!r} is not possible: it must be {rule[1]}."
     choice = re.search(r"'([^']*)' is not one of (.+)\.$", said)
     if choice is None:
         return said

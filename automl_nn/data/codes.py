@@ -35,8 +35,8 @@ def are_codes(values: "pd.Series[Any]") -> bool:
 
     Quantities that spread as widely would take many more different values, as birthdays show: n of them that fall into
     a range of w whole numbers hit about `w * (1 - exp(-n / w))` of these. Codes are few, and each comes back. Numbers
-    on a scale with regular gaps, rounded ones, and those whose smallest value is by far the most frequent one, as counts
-    and amounts have it, are quantities all the same.
+    on a scale with regular gaps, rounded ones, and those whose smallest value is by far the most frequent one, as
+    counts and amounts have it, are quantities all the same.
 
     Args:
         values: A column of numbers.

@@ -1,5 +1,6 @@
 """One stack of trials on its way: every epoch is reported, who is done is taken out, the others go on."""
 
+import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, final
@@ -87,10 +88,10 @@ class StackRun:
 
     def _train_paced(self, attempt: Attempt, pacing: Pacing) -> Iterator[Event]:
         """Train all epochs, whose number follows what they take."""
-        given, n_done = self._plan.clock.left, 0
-        for progresses in attempt.epochs(seconds=given):
+        begun, n_done = time.monotonic(), 0
+        for progresses in attempt.epochs(seconds=self._plan.clock.left):
             n_done = progresses[0].row.number
-            self._correct(attempt, pacing, seconds=given - self._plan.clock.left)
+            self._correct(attempt, pacing, seconds=time.monotonic() - begun)
             for progress in progresses:
                 claim, row = self._draws[progress.trial].claim, progress.row
                 self._ledger.report(claim, row)

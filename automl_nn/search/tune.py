@@ -66,10 +66,8 @@ class Tuner:
         self._store, self._space, self._seed = store, space, seed
         self._name, self._study_id = name, store.study_id(name)
         self._search: Config = defaults(space)["search"]
-        self._first, self._pruner = (
-            first_trials(space, portfolio_for(problem, space)),
-            make_pruner(self._search["pruner"]),
-        )
+        self._first = first_trials(space, portfolio_for(problem, space))
+        self._pruner = make_pruner(self._search["pruner"])
         self._encodings = Encodings(problem, shelf)
         self._worker = worker or Worker.this()
         self._ledger = Ledger(store, self._study_id, fingerprint=problem.fingerprint)

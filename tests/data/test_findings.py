@@ -8,8 +8,7 @@ from automl_nn.data.findings import find, separation
 from automl_nn.data.table import Table
 
 N = 400
-RNG = np.random.default_rng(0)
-Y = (RNG.random(N) < 0.2).astype(float)
+Y = (np.random.default_rng(0).random(N) < 0.2).astype(float)
 
 
 def kinds(columns, labels=Y):
@@ -81,9 +80,9 @@ def test_tiny_spreads_are_said():
     assert {column for kind, column in found if kind == "scale"} == {"tiny", "far"}
 
 
-def test_one_hot_columns_are_one_group():
+def test_one_hot_columns_are_one_group(rng):
     one_hot = {f"colour {j}": (np.arange(N) % 4 == j).astype(int) for j in range(4)}
-    flags = {"before": RNG.random(N) < 0.5, **one_hot, "after": RNG.random(N) < 0.5}
+    flags = {"before": rng.random(N) < 0.5, **one_hot, "after": rng.random(N) < 0.5}
     found = [finding for finding in find(Table.from_frame(flags)) if finding.kind == "one_hot"]
     assert [finding.column for finding in found] == ["colour 0"]
     assert found[0].message.startswith("4 columns")

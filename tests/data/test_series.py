@@ -50,7 +50,9 @@ def test_pieces_hold_whole_series_and_each_row_once(is_mixed, monkeypatch):
     )
 
 
-def test_stretches_begin_behind_gaps_and_with_each_series():
+@pytest.mark.parametrize("at_once", [1, 7, 19, 1000])
+def test_stretches_begin_behind_gaps_and_with_each_series(at_once, monkeypatch):
+    monkeypatch.setattr("automl_nn.data.series.STEPS_AT_ONCE", at_once)
     steps = Steps.of(frame(s=np.repeat([0, 1, 2], [7, 5, 8])), SeriesColumns("s"))
     rows = np.flatnonzero(np.random.default_rng(0).uniform(size=20) < 0.7)
     apart = (np.diff(rows) != 1) | (np.diff(steps.numbers[rows]) != 0)
@@ -95,6 +97,18 @@ def test_series_are_parted_whole_and_each_part_has_positives():
     assert not set(numbers[split.train]) & set(numbers[split.val])
     assert y[split.train].any()
     assert y[split.val].any()
+
+
+def test_millions_of_steps_are_parted_alike_in_pieces_and_in_half_the_room(monkeypatch):
+    steps = Steps.of(frame(s=np.repeat(np.arange(10), 5)), SeriesColumns("s"))
+    whole = split_series(steps, None, val_share=0.2, seed=0, min_positives=0)
+    monkeypatch.setattr("automl_nn.data.series_split.STEPS_AT_ONCE", 7)
+    monkeypatch.setattr("automl_nn.data.series_split._thinned", lambda steps, _: np.arange(steps.n_steps))
+    monkeypatch.setattr("automl_nn.data.series_split.ENOUGH_STEPS", 10)
+    parted = split_series(steps, None, val_share=0.2, seed=0, min_positives=0)
+    assert parted.train.tolist() == whole.train.tolist()
+    assert parted.val.tolist() == whole.val.tolist()
+    assert {rows.dtype.itemsize for rows in (parted.train, parted.val)} == {1}  # places below 50 fit into a byte
 
 
 def test_a_single_series_cannot_be_parted_by_series():

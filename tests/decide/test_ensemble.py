@@ -21,8 +21,8 @@ def task_score(task, output, y):
 
 
 @pytest.mark.parametrize("family", ["labels", "classes", "values"])
-def test_the_proper_score_is_that_of_the_metric(family):
-    y = RNG.integers(0, 2, (50, 1)).astype(float)
+def test_the_proper_score_is_that_of_the_metric(family, rng):
+    y = rng.integers(0, 2, (50, 1)).astype(float)
     y[::7] = np.nan
     tasks = {
         "labels": (Binary(("y",), "neg_log_loss"), 1),
@@ -30,17 +30,17 @@ def test_the_proper_score_is_that_of_the_metric(family):
         "values": (Regression(("y",), "neg_root_mean_squared_error", (2.0,), (5.0,)), 1),
     }
     task, d_out = tasks[family]
-    output = comparable(RNG.normal(size=(50, d_out)), family=family)
+    output = comparable(rng.normal(size=(50, d_out)), family=family)
     assert task_score(task, output, y) == pytest.approx(task.score(y, output))
-    counts = RNG.integers(0, 3, 50)
+    counts = rng.integers(0, 3, 50)
     rows = np.repeat(np.arange(50), counts)
     weighted = proper_score(task, y, counts.astype(float))(output[None])[0]
     assert weighted == pytest.approx(task.score(y[rows], output[rows]))
 
 
-def test_the_mean_over_targets_is_in_their_units():
+def test_the_mean_over_targets_is_in_their_units(rng):
     task = Regression(("u", "v"), "neg_root_mean_squared_error", (0.0, 1.0), (2.0, 30.0))
-    y, output = RNG.normal(size=(40, 2)), RNG.normal(size=(40, 2))
+    y, output = rng.normal(size=(40, 2)), rng.normal(size=(40, 2))
     assert task_score(task, output, y) == pytest.approx(task.score(y, output))
 
 
@@ -88,15 +88,15 @@ def test_missing_labels_change_nothing():
     np.testing.assert_array_equal(greedy_weights(TASK, padded, with_gap), greedy_weights(TASK, GOOD, Y))
 
 
-def test_values_are_averaged_as_they_are():
-    y = RNG.normal(size=(50, 1))
+def test_values_are_averaged_as_they_are(rng):
+    y = rng.normal(size=(50, 1))
     weights = greedy_weights(Regression(("y",), "r2"), [y + 1, y - 1], y, n_steps=10)
     np.testing.assert_allclose(weights, [0.5, 0.5])
 
 
-def test_a_constant_added_to_all_classes_changes_nothing():
-    y = RNG.integers(0, 3, (60, 1)).astype(float)
-    outputs = [RNG.normal(size=(60, 3)) + 2 * np.eye(3)[y[:, 0].astype(int)] for _ in range(2)]
+def test_a_constant_added_to_all_classes_changes_nothing(rng):
+    y = rng.integers(0, 3, (60, 1)).astype(float)
+    outputs = [rng.normal(size=(60, 3)) + 2 * np.eye(3)[y[:, 0].astype(int)] for _ in range(2)]
     task = Multiclass(("y",), "neg_log_loss", (0, 1, 2))
     shifted = [outputs[0] + 100.0, outputs[1]]
     np.testing.assert_allclose(greedy_weights(task, shifted, y), greedy_weights(task, outputs, y))

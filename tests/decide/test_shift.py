@@ -32,6 +32,15 @@ def test_the_base_rate_of_new_rows_is_found_and_its_interval_covers_it(share):
     assert np.mean([rate.interval[0] <= share <= rate.interval[1] for rate in rates]) >= 0.75
 
 
+@pytest.mark.parametrize("share", [0.002, 0.3])
+def test_the_base_rate_is_where_saerens_em_ends(share):
+    evidence = 2 * _rows(1000, share)[0] - 2
+    em = 0.3
+    for _ in range(20_000):
+        em = expit(evidence + logit(em)).mean()
+    assert estimate_base_rate(evidence + logit(0.2), prior=0.2).share == pytest.approx(em, abs=1e-6)
+
+
 def test_the_base_rate_of_scores_that_are_not_calibrated_is_found_too():
     (scores, y), (new, new_y) = _rows(4000, 0.3), _rows(8000, 0.05, 1)
     rate = rate_of_scores(expit(3 * scores), y, new=expit(3 * new))

@@ -19,7 +19,6 @@ from automl_nn.task.tasks import Binary, Embedding, Multiclass, Multilabel, Regr
 from automl_nn.web.pages.errors import errors_page
 from automl_nn.web.report import report, report_html
 
-RNG = np.random.default_rng(0)
 FEW = {"train.n_epochs": 2, "model.backbone.d_block": 8}
 
 
@@ -36,8 +35,8 @@ def judged(task, output, y, **others):
 
 
 @pytest.mark.parametrize("shape", [(900, 1, 8, 8), (300, 3, 100, 40), (5000, 1, 20, 20), (40, 4, 64, 64), (9, 2, 5, 5)])
-def test_thumbnails_keep_their_proportion_and_take_little_room(shape):
-    images = Images(RNG.integers(0, 256, shape, dtype=np.uint8))
+def test_thumbnails_keep_their_proportion_and_take_little_room(shape, rng):
+    images = Images(rng.integers(0, 256, shape, dtype=np.uint8))
     small = thumbnails_of(images, np.arange(shape[0]))
     height, width = small.pixels.shape[1:3]
     assert small.pixels.size <= MOST_VALUES * 1.1
@@ -48,8 +47,8 @@ def test_thumbnails_keep_their_proportion_and_take_little_room(shape):
     assert len(np.unique(small.row_ids)) == len(small)
 
 
-def test_small_images_are_kept_as_they_are_and_other_numbers_become_bytes():
-    pixels = RNG.integers(0, 256, (5, 3, 8, 8), dtype=np.uint8)
+def test_small_images_are_kept_as_they_are_and_other_numbers_become_bytes(rng):
+    pixels = rng.integers(0, 256, (5, 3, 8, 8), dtype=np.uint8)
     np.testing.assert_array_equal(thumbnails_of(Images(pixels), np.array([3])).pixels[0], pixels[3].transpose(1, 2, 0))
     deep = thumbnails_of(Images(pixels.astype(np.float32) * 1e4 - 3e5), np.arange(5)).pixels
     np.testing.assert_allclose(deep.transpose(0, 3, 1, 2), pixels, atol=2)
@@ -135,7 +134,7 @@ def studies(tmp_path_factory):
     """A study of classes and one of maps, in one database."""
     url = f"sqlite:///{tmp_path_factory.mktemp('contact')}/studies.db"
     y = np.arange(60) % 2
-    pixels = RNG.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
     same = {"storage": url, "settings": FEW}
     Study(pd.DataFrame({"y": y}), "y", images=pixels, name="classes", **same).tune(n_trials=1, references=False)
     heat = Maps.of(pixels / 1e4)

@@ -8,7 +8,6 @@ from automl_nn.review.mistakes import also_wrong, by_class, error_histogram, is_
 from automl_nn.task.tasks import Binary, Multiclass, Multilabel, Regression
 
 N = 200
-RNG = np.random.default_rng(0)
 IDS = np.arange(N) * 10
 BINARY = Binary(("ill",), "roc_auc", ("no", "yes"))
 MULTICLASS = Multiclass(("kind",), "neg_log_loss", ("a", "b", "c"))

@@ -43,9 +43,9 @@ def start(url, n_trials, seconds=0.0):
     return subprocess.Popen([sys.executable, "-c", WORK, url, str(n_trials), str(seconds)], stdout=subprocess.PIPE)
 
 
-def ended(process, timeout=100):
+def ended(process):
     with process:
-        process.communicate(timeout=timeout)
+        process.communicate()
     return process.returncode
 
 

@@ -5,8 +5,7 @@ from automl_nn.data.maps import Maps
 from automl_nn.errors import SpaceError, TargetError
 from automl_nn.task.maps import encode_maps, map_task
 
-RNG = np.random.default_rng(0)
-TINY = (1e-3 + 1e-2 * RNG.normal(size=(6, 4, 5, 2))).astype(np.float32)
+TINY = (1e-3 + 1e-2 * np.random.default_rng(0).normal(size=(6, 4, 5, 2))).astype(np.float32)
 
 
 def test_tiny_quantities_are_standardized_by_the_rows_that_train_and_come_back_in_their_unit():
@@ -19,8 +18,8 @@ def test_tiny_quantities_are_standardized_by_the_rows_that_train_and_come_back_i
     np.testing.assert_allclose(maps.form.shaped(task.prediction(y.reshape(-1, 2))), TINY, atol=1e-7)
 
 
-def test_pixels_without_a_label_do_not_count():
-    gaps = np.where(RNG.random(TINY.shape) < 0.3, np.nan, TINY)
+def test_pixels_without_a_label_do_not_count(rng):
+    gaps = np.where(rng.random(TINY.shape) < 0.3, np.nan, TINY)
     task = map_task(Maps.of(gaps), np.arange(6))
     np.testing.assert_allclose(task.means, np.nanmean(gaps, axis=(0, 1, 2)), rtol=1e-5)
     np.testing.assert_array_equal(np.isnan(encode_maps(task, Maps.of(gaps))), np.isnan(gaps.reshape(6, -1)))

@@ -10,7 +10,7 @@ N = 80
 
 
 def with_gaps(y):
-    return np.where(RNG.random(y.shape) < 0.1, np.nan, y)
+    return np.where(np.random.default_rng(1).random(y.shape) < 0.1, np.nan, y)
 
 
 def softmax(x):
@@ -32,13 +32,13 @@ CASES = [(kind, metric) for kind in DATA for metric in metric_names(kind)]
 
 
 @pytest.mark.parametrize(("kind", "metric"), CASES)
-def test_a_resample_scores_like_its_rows_repeated(kind, metric):
+def test_a_resample_scores_like_its_rows_repeated(kind, metric, rng):
     make, y, d_out = DATA[kind]
     task = make(metric)
-    output = RNG.normal(size=(N, d_out)).round(1)  # rounded, so that there are ties
+    output = rng.normal(size=(N, d_out)).round(1)  # rounded, so that there are ties
     if kind == "multiclass":
         output += np.eye(3)[y[:, 0].astype(int)]
-    counts = RNG.multinomial(N, np.full(N, 1 / N), size=6).T.astype(np.float32)
+    counts = rng.multinomial(N, np.full(N, 1 / N), size=6).T.astype(np.float32)
     expected = []
     for count in counts.T.astype(int):
         rows = np.repeat(np.arange(N), count)
@@ -52,10 +52,10 @@ def test_nearly_every_metric_is_fast(kind, metric):
 
 
 @pytest.mark.parametrize("metric", metric_names("multilabel"))
-def test_a_label_with_one_kind_of_rows_is_left_out(metric):
+def test_a_label_with_one_kind_of_rows_is_left_out(metric, rng):
     task = Multilabel(("u", "v"), metric)
     y = np.array([[0, 1], [1, 0], [1, 0], [0, 0]], dtype=float)
-    output = RNG.normal(size=(4, 2))
+    output = rng.normal(size=(4, 2))
     counts = np.array([[0], [1], [1], [2]], dtype=np.float32)
     rows = [1, 2, 3, 3]
     scores = resampled_scores(task, y, output, counts)
@@ -70,10 +70,10 @@ def test_a_resample_without_positives_has_no_ranking():
     assert np.isnan(scores[1])
 
 
-def test_resamples_of_embeddings_draw_queries_and_leave_what_is_found_as_it_is():
-    y = RNG.integers(0, 5, size=(N, 1)).astype(np.float32)
+def test_resamples_of_embeddings_draw_queries_and_leave_what_is_found_as_it_is(rng):
+    y = rng.integers(0, 5, size=(N, 1)).astype(np.float32)
     y[0] = 9.0  # alone in its class, so that nothing could be found for it
-    output, counts = RNG.normal(size=(N, 4)), RNG.integers(0, 3, size=(N, 4)).astype(np.float32)
+    output, counts = rng.normal(size=(N, 4)), rng.integers(0, 3, size=(N, 4)).astype(np.float32)
     for metric in metric_names("embedding"):
         task = Embedding(("y",), metric, tuple(range(10)), d_embedding=4)
         assert is_fast(task)

@@ -57,26 +57,26 @@ def test_the_prior_output_predicts_the_mean_of_the_labels(task, kind):
         np.testing.assert_allclose(prediction, np.nanmean(y, axis=0), atol=0.01)
 
 
-def test_every_metric_of_a_kind_gives_a_finite_score(task, kind):
+def test_every_metric_of_a_kind_gives_a_finite_score(task, kind, rng):
     y = task.encode(FRAMES[kind])
-    output = RNG.normal(size=(N, task.d_out))
+    output = rng.normal(size=(N, task.d_out))
     for name in metric_names(kind):
         assert np.isfinite(task.score(y, output, metric=name)), name
 
 
-def test_the_truth_scores_better_than_noise(task, kind):
+def test_the_truth_scores_better_than_noise(task, kind, rng):
     y = np.nan_to_num(task.encode(FRAMES[kind]))
     onehot = np.eye(task.d_out)[y[:, 0].astype(int)] if kind == "multiclass" else y
     truth = onehot if kind == "regression" else np.log(onehot + 1e-9) if kind == "soft" else 20 * (onehot - 0.5)
-    noise = RNG.permutation(truth)
+    noise = rng.permutation(truth)
     for name in metric_names(kind):
         assert task.score(y, truth, metric=name) > task.score(y, noise, metric=name), name
 
 
-def test_binary_scores_equal_scikit_learns():
+def test_binary_scores_equal_scikit_learns(rng):
     task = make_task(FRAMES["binary"])
     y = task.encode(FRAMES["binary"])
-    output = RNG.normal(size=(N, 1))
+    output = rng.normal(size=(N, 1))
     p = expit(output[:, 0])
     expected = {
         "average_precision": skm.average_precision_score(y, p),
@@ -91,28 +91,28 @@ def test_binary_scores_equal_scikit_learns():
     assert {name: task.score(y, output, metric=name) for name in expected} == pytest.approx(expected)
 
 
-def test_multiclass_scores_equal_scikit_learns():
+def test_multiclass_scores_equal_scikit_learns(rng):
     task = make_task(FRAMES["multiclass"])
     y = task.encode(FRAMES["multiclass"])
-    output = RNG.normal(size=(N, 4))
+    output = rng.normal(size=(N, 4))
     p = softmax(output, axis=1)
     assert task.score(y, output, metric="neg_log_loss") == pytest.approx(-skm.log_loss(y[:, 0], p))
     auc = skm.roc_auc_score(y[:, 0], p, multi_class="ovr")
     assert task.score(y, output, metric="roc_auc") == pytest.approx(auc)
 
 
-def test_regression_scores_are_in_the_unit_of_the_target():
+def test_regression_scores_are_in_the_unit_of_the_target(rng):
     frame = FRAMES["regression"][["u"]]
     task = make_task(frame)
-    output = RNG.normal(size=(N, 1))
+    output = rng.normal(size=(N, 1))
     expected = skm.root_mean_squared_error(frame["u"], task.prediction(output)[:, 0])
     assert -task.score(task.encode(frame), output) == pytest.approx(expected, rel=1e-5)
 
 
-def test_several_targets_count_alike_whatever_their_units():
-    frame = pd.DataFrame({"metres": RNG.normal(size=N), "dollars": 1e6 * RNG.normal(size=N)})
+def test_several_targets_count_alike_whatever_their_units(rng):
+    frame = pd.DataFrame({"metres": rng.normal(size=N), "dollars": 1e6 * rng.normal(size=N)})
     task = make_task(frame)
-    output = RNG.normal(size=(N, 2))
+    output = rng.normal(size=(N, 2))
     prediction = task.prediction(output)
     errors = [skm.root_mean_squared_error(frame[name], prediction[:, j]) for j, name in enumerate(frame)]
     expected = np.mean(errors / frame.std(ddof=0).to_numpy())
@@ -120,18 +120,18 @@ def test_several_targets_count_alike_whatever_their_units():
     assert -task.score(task.encode(frame), output) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_target_that_does_not_vary_among_the_rows_does_not_drown_the_others():
-    frame = pd.DataFrame({"metres": RNG.normal(size=N), "dollars": 1e6 * RNG.normal(size=N)})
+def test_a_target_that_does_not_vary_among_the_rows_does_not_drown_the_others(rng):
+    frame = pd.DataFrame({"metres": rng.normal(size=N), "dollars": 1e6 * rng.normal(size=N)})
     task = make_task(frame)
     y = task.encode(frame.assign(dollars=7.0))
     assert task.score(y, np.zeros((N, 2))) == pytest.approx(-1.0, abs=0.05)
     assert task.score(y, y.astype(np.float64)) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_missing_labels_change_no_score():
+def test_missing_labels_change_no_score(rng):
     frame = FRAMES["multilabel"]
     task = make_task(frame)
-    output = RNG.normal(size=(N, 2))
+    output = rng.normal(size=(N, 2))
     known = frame["b"].notna().to_numpy()
     y = task.encode(frame)
     for name in metric_names("multilabel"):
@@ -240,6 +240,6 @@ def test_dates_can_be_classes():
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e-300])
-def test_a_target_beyond_the_reach_of_a_network_is_refused(scale):
+def test_a_target_beyond_the_reach_of_a_network_is_refused(scale, rng):
     with pytest.raises(TargetError, match="rescale it"):
-        make_task(pd.DataFrame({"y": RNG.normal(size=50) * scale}))
+        make_task(pd.DataFrame({"y": rng.normal(size=50) * scale}))

@@ -250,7 +250,7 @@ def test_ctrl_c_leaves_a_study_that_the_same_line_finishes(run, home):
         assert process.stderr.readline().startswith("reference: untuned boosting")
         assert process.stderr.readline().startswith("trial 0 complete")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate()
     assert (process.returncode, out) == (1, "")
     assert "the same line goes on from there" in err
     code, out, err = run(*line, "-f", "json")

@@ -126,7 +126,7 @@ def test_every_command_has_a_help(run, command):
     [
         (["tunee"], "Did you mean 'tune'?"),
         (["tune"], "Missing argument"),
-        (["tune", "rows.csv", "--n-trials", "few"], "--n-trials"),
+        (["tune", "rows.csv", "--n-trials", "few"], "'--n-trials': 'few' is not possible: it must be a valid integer."),
         (["trials", "s", "-f", "xml"], "'-f': there is no 'xml'. Known: json, table."),
         (["export", "s", "--to", "mlfow"], "'--to': there is no 'mlfow'. Did you mean 'mlflow'?"),
         (["check", "rows.csv", "--tarket", "y"], "--target"),

@@ -1,60 +1,47 @@
 """Images a second, in training: our loop beside a DataLoader with transforms of each image, for the same network.
 
     python benchmarks/image_loops.py                             # digits enlarged to 28 x 28 grey, 32 x 32 and 64 x 64
-    python benchmarks/image_loops.py --sizes 28x28x1 --width 32 --batches 64
+    python benchmarks/image_loops.py --sizes 28x28x1 --batches 64 --changes usual --width 32
     python benchmarks/image_loops.py data.npz                    # array X (n, h, w[, c]) of bytes, grey or in colour
 
-The loop by hand is what people write: Pillow images, each moved by some pixels, every second one mirrored, made tensors
-and normalized, one after the other; the layers of `automl_nn.model.backbones.cnn.CNN`; AdamW with clipped gradients.
-Ours moves and mirrors as far and as often, in tensors of a whole batch, in the precision that is faster here, as the
-search does. Each loop has one thread for its steps; the loops take turns, so that other load meets all of them.
+The loop by hand is what people write: Pillow images, changed, made tensors and normalized one after the other
+(`image_changes.py`); the layers of `automl_nn.model.backbones.cnn.CNN`; AdamW with clipped gradients. Ours changes as
+much and as often, in tensors of a whole batch. The loops take turns, so that other load meets all of them.
 
-Printed: images a second of each, by the clock; how many times those of the better DataLoader (without workers, or with
-two beside the loop) are ours; and the same by processor time for the one without workers, which other programs disturb
-less.
+Printed, for each size of images and of batches and each set of changes: how many times the images a second of the loop
+by hand are ours,
+
+- with one core each: one thread, nothing beside it; also by processor time, which other programs disturb less;
+- with all cores: as many loops of ours as there are cores, as a search runs them, beside the best loop by hand, of one
+  thread or as many as there are cores, without workers of its DataLoader or with as many.
 """
 
 import argparse
 import itertools
-import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from image_changes import CHANGES, Changed, mixed
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
+from turns import N_CORES, PRECISIONS, compare, our_steps
 
 from automl_nn.data.image import Images
 from automl_nn.data.image_given import images_of
-from automl_nn.search.attempt import stack_of
-from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.images import pose_images
 from automl_nn.search.spaces.default import edit_space
 from automl_nn.search.spaces.images import image_space
-from automl_nn.space.draw import defaults
-from automl_nn.train.device import threads
-from automl_nn.train.feed import Feeder
-from automl_nn.train.loop import stack_loss
-from automl_nn.train.precision import Precision, set_precision
-from automl_nn.train.stack_loss import FoldLosses
-from automl_nn.train.step import Stepper
+from automl_nn.train.precision import Precision
 
 Array = NDArray[Any]
 
 SIZES = ("28x28x1", "32x32x3", "64x64x3")
-SHIFT = 0.08
-"""Furthest move, as a share of a side."""
-
-OURS: tuple[Precision, ...] = ("float32", "bfloat16")
-WORKERS = (0, 2)
-
-N_EPOCHS = 10_000
-"""More than are ever asked for."""
 
 
 def digits(size: str) -> tuple[Array, Array]:
@@ -74,56 +61,18 @@ def given(source: str) -> tuple[Array, Array]:
     return pixels, y
 
 
-def our_loop(x: Array, y: Array, *, width: int, batch_size: int, precision: Precision) -> Iterator[int]:
+def our_loop(
+    x: Array, y: Array, *, width: int, batch_size: int, changes: Mapping[str, Any], precision: Precision
+) -> Iterator[int]:
     """Train by our loop; yield the number of images of each step."""
     problem = pose_images(pd.DataFrame({"y": y}), ["y"], Images.of(x))
     fixed = {
         "model.backbone.name": "cnn",
         "model.backbone.d_block": width,
         "train.batch_size": batch_size,
-        "train.augmentation.shift": SHIFT,
-        "train.augmentation.flip": "left_right",
+        **{f"train.augmentation.{knob}": value for knob, value in changes.items()},
     }
-    config = defaults(edit_space(image_space(problem), fixed))
-    (rows,) = Encodings(problem).of(config["model"]["encoder"])
-    network = stack_of(rows, [config], task=problem.task, seeds=[0])
-    set_precision(network, precision)
-    batches, _ = Feeder(network, [rows.fold], config["train"], problem.task, [0]).feed()
-    losses = FoldLosses([stack_loss(rows.fold.train, [config["train"]], task=problem.task)])
-    stepper = Stepper(network, [config["train"]], loss=losses, n_steps=batches.n_steps * N_EPOCHS)
-    network.train()
-    for _ in range(N_EPOCHS):
-        for batch in batches.epoch():
-            stepper.step(batch)
-            yield batches.batch_size
-
-
-class Transformed(Dataset[tuple[Tensor, int]]):
-    """Images changed, made tensors and normalized one by one, as torchvision does it with Pillow's images."""
-
-    def __init__(self, x: Array, y: Array) -> None:
-        self._images, self._y = x.transpose(0, 2, 3, 1).copy(), y
-        self._reach = [round(SHIFT * side) for side in x.shape[2:]]
-        self._mean, self._deviation = float(x.mean()) / 255, float(x.std()) / 255
-
-    def __len__(self) -> int:
-        return len(self._y)
-
-    def __getitem__(self, i: int) -> tuple[Tensor, int]:
-        pixels = self._images[i]
-        image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
-        image = self._moved(image)
-        if torch.rand(()) < 0.5:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        values = torch.from_numpy(np.array(image)).view(pixels.shape).permute(2, 0, 1).contiguous()
-        return values.float().div(255).sub_(self._mean).div_(self._deviation), int(self._y[i])
-
-    def _moved(self, image: Image.Image) -> Image.Image:
-        """A part of the size of the image, somewhere in the image with a margin of zeros."""
-        top, left = self._reach
-        down, right = (int(torch.randint(0, 2 * reach + 1, ())) for reach in self._reach)
-        longer = ImageOps.expand(image, border=(left, top))
-        return longer.crop((right, down, right + image.width, down + image.height))
+    return our_steps(problem, edit_space(image_space(problem), fixed), precision=precision)
 
 
 class Residual(nn.Module):
@@ -161,12 +110,15 @@ def plain_layer(d_in: int, d_out: int) -> list[nn.Module]:
     return [nn.Conv2d(d_in, d_out, 3, padding=1), nn.BatchNorm2d(d_out), nn.ReLU()]
 
 
-def plain_loop(x: Array, y: Array, *, width: int, batch_size: int, n_workers: int) -> Iterator[int]:
+def plain_loop(
+    x: Array, y: Array, *, width: int, batch_size: int, changes: Mapping[str, Any], n_workers: int
+) -> Iterator[int]:
     """Train by hand; yield the number of images of each step."""
-    network = PlainCNN(x.shape[1], width=width, n_classes=int(y.max()) + 1)
+    n_classes = int(y.max()) + 1
+    network = PlainCNN(x.shape[1], width=width, n_classes=n_classes)
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     loader = DataLoader(
-        Transformed(x, y),
+        Changed(x, y, changes),
         batch_size=batch_size,
         shuffle=True,
         drop_last=True,
@@ -174,6 +126,8 @@ def plain_loop(x: Array, y: Array, *, width: int, batch_size: int, n_workers: in
         persistent_workers=n_workers > 0,
     )
     for images, targets in itertools.chain.from_iterable(itertools.repeat(loader)):
+        if changes["mixup"]:
+            images, targets = mixed(images, targets, share=changes["mixup"], n_classes=n_classes)
         optimizer.zero_grad()
         nn.functional.cross_entropy(network(images), targets).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -181,33 +135,11 @@ def plain_loop(x: Array, y: Array, *, width: int, batch_size: int, n_workers: in
         yield len(images)
 
 
-def race(loops: Mapping[str, Iterator[int]], *, n_rounds: int, n_steps: int) -> dict[str, tuple[float, float]]:
-    """Images a second of each loop, by the clock and by processor time: medians of rounds in which they take turns."""
-    paces: dict[str, list[tuple[float, float]]] = {name: [] for name in loops}
-    for number in range(n_rounds + 1):
-        for name, loop in loops.items():
-            begun, begun_to_work = time.perf_counter(), time.process_time()
-            n_images = sum(itertools.islice(loop, n_steps))
-            taken = time.perf_counter() - begun, time.process_time() - begun_to_work
-            if number:  # memory is claimed and kernels are chosen in the first round
-                paces[name].append((n_images / taken[0], n_images / taken[1]))
-    return {name: (float(np.median(own, axis=0)[0]), float(np.median(own, axis=0)[1])) for name, own in paces.items()}
-
-
-def compare(x: Array, y: Array, *, width: int, batch_size: int, n_rounds: int, n_steps: int) -> str:
-    ours = {f"ours in {name}": our_loop(x, y, width=width, batch_size=batch_size, precision=name) for name in OURS}
-    plain = {
-        f"DataLoader with {n} workers": plain_loop(x, y, width=width, batch_size=batch_size, n_workers=n)
-        for n in WORKERS
-    }
-    paces = race({**ours, **plain}, n_rounds=n_rounds, n_steps=n_steps)
-    by_clock = max(paces[name][0] for name in ours) / max(paces[name][0] for name in plain)
-    by_work = max(paces[name][1] for name in ours) / paces[f"DataLoader with {WORKERS[0]} workers"][1]
-    found = ", ".join(f"{name} {pace:.0f}" for name, (pace, _) in paces.items())
-    return (
-        f"{'x'.join(map(str, (*x.shape[2:], x.shape[1])))}, width {width}, batches of {batch_size}: "
-        f"{by_clock:.2f} times the better DataLoader, {by_work:.2f} times by processor time  [{found}]"
-    )
+def both(x: Array, y: Array, *, n_rounds: int, seconds: float, **asked: Any) -> str:
+    """Ours beside the loops by hand."""
+    ours = {name: partial(our_loop, x, y, precision=name, **asked) for name in PRECISIONS}
+    by_hand = {f"workers: {n}": partial(plain_loop, x, y, n_workers=n, **asked) for n in (0, max(2, N_CORES))}
+    return compare(ours, by_hand, n_rounds=n_rounds, seconds=seconds)
 
 
 def main() -> None:
@@ -216,14 +148,18 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="height x width x channels, of digits")
     parser.add_argument("--width", type=int, default=16, help="of the network's first layer")
     parser.add_argument("--batches", type=int, nargs="+", default=(64, 128), help="images of a step")
+    parser.add_argument(
+        "--changes", nargs="+", default=list(CHANGES), choices=list(CHANGES), help="see image_changes.py"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="turns of each loop that are measured")
-    parser.add_argument("--steps", type=int, default=20, help="steps of a turn")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of a turn")
     options = parser.parse_args()
-    turns = {"n_rounds": options.rounds, "n_steps": options.steps}
-    with threads(1):
-        for x, y in [given(options.source)] if options.source else map(digits, options.sizes):
-            for batch_size in options.batches:
-                print(compare(x, y, width=options.width, batch_size=batch_size, **turns), flush=True)
+    turns = {"n_rounds": options.rounds, "seconds": options.seconds}
+    for x, y in [given(options.source)] if options.source else map(digits, options.sizes):
+        for batch_size, changes in itertools.product(options.batches, options.changes):
+            told = both(x, y, width=options.width, batch_size=batch_size, changes=CHANGES[changes], **turns)
+            size = "x".join(map(str, (*x.shape[2:], x.shape[1])))
+            print(f"{size}, width {options.width}, batches of {batch_size}, changes {changes}: {told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Rare events at full size: the search, the recipe people start from, memory, and what protects against spikes.
 
     python benchmarks/rare.py                                        # 7,000 x 4,096, about 45 minutes, 2 cores
+    python benchmarks/rare.py --only-search                          # its first row and the memory, 15 minutes
     python benchmarks/rare.py --n-series 60 --n-steps 512 --seconds 15 --corner-seconds 5    # does it run?
 
 One after the other, each in processes of its own, on the series of `studies/rare_events.py`:
@@ -205,6 +206,8 @@ def compare(options: argparse.Namespace, folder: Path) -> list[Row]:
         ours["memory"] = (peak - libraries) / data
         told = [f"{size / 2**20:.0f} MiB" for size in (peak, libraries, data)]
         print(f"peak {told[0]}, {told[1]} of them libraries and networks; the data are {told[2]}", flush=True)
+        if options.only_search:
+            return [ours]
         rows = [ours, pool.submit(recipe, train, new, seconds=options.seconds, n_threads=options.n_cores).result()]
         asked = [{"clip": clip, "sampling": sampling} for clip, sampling in product(CLIPS, SAMPLINGS)]
         jobs = [pool.submit(corner, train, new, seconds=options.corner_seconds, **own) for own in asked]
@@ -218,6 +221,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600, help="for the search, and for the recipe")
     parser.add_argument("--corner-seconds", type=float, default=180, help="for each of the four corners")
     parser.add_argument("--n-cores", type=int, default=2)
+    parser.add_argument("--only-search", action="store_true", help="without the recipe and the corners")
     with tempfile.TemporaryDirectory() as folder:
         rows = compare(parser.parse_args(), Path(folder))
     print(pd.DataFrame(rows).round(4).to_string(index=False, na_rep=""))

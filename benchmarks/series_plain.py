@@ -1,7 +1,8 @@
 """Networks for series and the loop that trains them, as one writes both by hand in PyTorch."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain, repeat
 
 import numpy as np
 import pandas as pd
@@ -21,12 +22,12 @@ class Steps(nn.Module):
 
 
 class LSTM(Steps):
-    """Two layers of 64 units in both directions."""
+    """Two layers of 64 units in both directions, or forward only."""
 
-    def __init__(self, d_in: int) -> None:
+    def __init__(self, d_in: int, *, both: bool = True) -> None:
         super().__init__()
-        self.layers = nn.LSTM(d_in, 64, num_layers=2, batch_first=True, bidirectional=True, dropout=DROPOUT)
-        self.d_out = 128
+        self.layers = nn.LSTM(d_in, 64, num_layers=2, batch_first=True, bidirectional=both, dropout=DROPOUT)
+        self.d_out = 128 if both else 64
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.dropout(self.layers(x)[0], DROPOUT, self.training)
@@ -133,6 +134,7 @@ NETWORKS: dict[str, tuple[Callable[[int], Steps], bool]] = {
     "unet": (UNet, True),
     "tcn": (TCN, True),
     "lstm": (LSTM, True),
+    "lstm_forward": (partial(LSTM, both=False), True),
     "inception": (Inception, False),
     "whole_tcn": (TCN, False),
     "whole_lstm": (LSTM, False),
@@ -140,37 +142,30 @@ NETWORKS: dict[str, tuple[Callable[[int], Steps], bool]] = {
 """By the names that ours have: the network, and whether it tells something of each step."""
 
 
-def plain(name: str, frame: pd.DataFrame, *, length: int, batch_size: int, seconds: float) -> tuple[int, float]:
-    """Parameters of a network, and steps per second with which a plain loop trains it on one thread.
+def plain(name: str, *, d_in: int) -> Classifier:
+    """A network, untrained."""
+    make, per_step = NETWORKS[name]
+    return Classifier(make(d_in), per_step=per_step)
+
+
+def plain_loop(name: str, frame: pd.DataFrame, *, length: int, batch_size: int) -> Iterator[int]:
+    """Train a network in a plain loop; yield the number of steps of series of each batch.
 
     Args:
         name: Of the network.
         frame: Steps with channels and the label `y`, window after window.
         length: Steps of a window.
         batch_size: Windows of a batch.
-        seconds: How long to measure; an epoch in any case, the first one left out.
     """
-    torch.set_num_threads(1)
     x = torch.tensor(frame.drop(columns=["s", "y"]).to_numpy()).view(-1, length, frame.shape[1] - 2)
-    make, per_step = NETWORKS[name]
     y = torch.tensor(frame["y"].to_numpy(np.float32)).view(-1, length)
-    windows = DataLoader(TensorDataset(x, y if per_step else y[:, -1]), batch_size, shuffle=True, drop_last=True)
-    network = Classifier(make(x.shape[2]), per_step=per_step)
-    optimizer, paces, begun = torch.optim.AdamW(network.parameters(), lr=1e-3), [0.0], time.monotonic()
-    while time.monotonic() < begun + seconds or len(paces) < 3:
-        start = time.monotonic()
-        _train(network, windows, optimizer)
-        paces.append(len(windows) * batch_size * length / (time.monotonic() - start))
-    return sum(part.numel() for part in network.parameters()), float(np.median(paces[2:]))
-
-
-def _train(network: nn.Module, windows: DataLoader[tuple[Tensor, ...]], optimizer: torch.optim.Optimizer) -> float:
-    total = 0.0
-    for x, y in windows:
+    network = plain(name, d_in=x.shape[2])
+    data = TensorDataset(x, y if network.per_step else y[:, -1])
+    windows = DataLoader(data, batch_size, shuffle=True, drop_last=True)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    for batch, labels in chain.from_iterable(repeat(windows)):
         optimizer.zero_grad()
-        loss = functional.binary_cross_entropy_with_logits(network(x), y)
-        loss.backward()  # type: ignore[no-untyped-call]
+        functional.binary_cross_entropy_with_logits(network(batch), labels).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        total += loss.item()
-    return total
+        yield batch_size * length

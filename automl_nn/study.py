@@ -45,6 +45,9 @@ from automl_nn.task.base import Label, Task
 from automl_nn.task.metrics import find_metric
 from automl_nn.task.tasks import task_from_json
 
+PAUSE = 20
+"""How many times as long as it takes to keep what is to be seen around spikes passes before it is done again."""
+
 
 @final
 class Study(Results):
@@ -213,12 +216,22 @@ class Study(Results):
         self._check_success()
 
     def _search(self, budget: Budget, *, folder: Path) -> Generator[Event, None, None]:
-        """Work until the budget is spent; windows of spikes are kept at the end of each trial, so that all see them."""
-        with closing(work_together(self._job, budget, store=self.store, folder=folder)) as events:
-            for event in events:
-                if isinstance(event, TrialEnded):
-                    keep_spike_windows(self.store, self._id, self._given())
-                yield event
+        """Work until the budget is spent; keep windows of spikes meanwhile, so that all see them, and at the end."""
+        due = 0.0
+        try:
+            with closing(work_together(self._job, budget, store=self.store, folder=folder)) as events:
+                for event in events:
+                    if isinstance(event, TrialEnded) and time.monotonic() >= due:
+                        due = self._keep_spike_windows()
+                    yield event
+        finally:
+            self._keep_spike_windows()
+
+    def _keep_spike_windows(self) -> float:
+        """Keep what is to be seen around spikes; returns when to do so again, which takes longer the more there are."""
+        begun = time.monotonic()
+        keep_spike_windows(self.store, self._id, self._given())
+        return begun + (1 + PAUSE) * (time.monotonic() - begun)
 
     def _share(self, folder: Path) -> None:
         """Go on with the data in a file, which stays mapped when the folder is gone."""

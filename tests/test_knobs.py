@@ -19,6 +19,7 @@ SMALL = {
     "model.backbone.n_blocks": 2,
     "model.gain": 2.0,
     "train.batch_size": 4,
+    "train.clip.z": 2.0,
     "train.n_epochs": 2,
 }
 """Quick, with gradients that are large and steps that are many enough for every clip rule to act."""

@@ -70,13 +70,13 @@ def checked_labels(y: Any, *, may_miss: bool = False) -> NDArray[Any]:
         may_miss: Whether rows may have no class; labels may always be missing.
 
     Example:
-        >>> checked_labels(["cat", None, "dog"], may_miss=True).tolist()
-        ['cat', None, 'dog']
+        >>> checked_labels([1, None, 0], may_miss=True).tolist()
+        [1, None, 0]
     """
     if _has_several(y):
         return _numbers(y)
     labels = _one_column(y, may_miss=may_miss)
-    check_classification_targets(labels[~pd.isna(labels)])
+    check_classification_targets(_known(labels))
     return labels
 
 
@@ -119,6 +119,11 @@ def _one_column(y: Any, *, may_miss: bool) -> NDArray[Any]:
     return np.asarray(check_array(column, dtype=None, ensure_2d=False, input_name="y"))
 
 
+def _known(labels: NDArray[Any]) -> NDArray[Any]:
+    """Those that are not missing; numbers beside a None, which are objects there, are numbers again."""
+    return np.asarray(pd.Series(labels[~pd.isna(labels)]).infer_objects().to_numpy())
+
+
 def sorted_classes(labels: NDArray[Any]) -> NDArray[Any]:
     """The distinct labels, sorted; two at least.
 
@@ -129,10 +134,10 @@ def sorted_classes(labels: NDArray[Any]) -> NDArray[Any]:
         TargetError: There is one class alone.
 
     Example:
-        >>> sorted_classes(np.array([1, 0, 1])).tolist()
-        [0, 1]
+        >>> sorted_classes(np.array([1, None, 0, 1]))
+        array([0, 1])
     """
-    classes = np.unique(labels[~pd.isna(labels)])
+    classes = np.unique(_known(labels))
     if len(classes) < 2:
         raise TargetError(
             f"There is one class alone, {classes.tolist()[0]!r}, but 2 are needed (rows of weight 0 do not count): add "

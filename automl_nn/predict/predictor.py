@@ -132,7 +132,11 @@ class Predictor:
             rows, starts = piece
             output[rows] = self._blended(Table.from_schema(frame.iloc[rows], self.schema), starts=starts)
 
-        each_alone(fill, list(steps.pieces()))
+        pieces = list(steps.pieces())
+        if len(pieces) == 1:  # then the networks of an ensemble are asked at once
+            fill(pieces[0])
+        else:
+            each_alone(fill, pieces)
         return output if steps.columns.per_step else output[steps.order[steps.lasts]]
 
     def _blended(

@@ -12,7 +12,7 @@ from scipy.signal import lfilter
 from torch import Tensor
 
 SKIPS_TO_SLOW = 5
-"""Consecutive steps left out after which a network's learning rate is halved."""
+"""Consecutive steps that were not finite after which a network's learning rate is halved."""
 
 SpikeKind = Literal["loss", "norm", "not finite"]
 
@@ -39,7 +39,7 @@ class Spike:
 
 @final
 class Skips:
-    """Which networks leave out the present step, and how much slower they became by leaving out several.
+    """Which networks leave out the present step, and how much slower they became by several that were not finite.
 
     Args:
         k: Number of networks.
@@ -71,15 +71,14 @@ class Skips:
         Args:
             loss: Of this step.
             norm: Of its gradient.
-            left_out: Which networks' clip rules leave the step out; none unless given.
+            left_out: Which networks' clip rules leave the step out, which makes none slower; none unless given.
         """
         wild = (loss + norm).isfinite().logical_not_().logical_or_(self.dead)
-        skip = (wild if left_out is None else wild.logical_or_(left_out)).to(torch.float32)
-        self._streak.add_(1.0).mul_(skip)
+        self._streak.add_(1.0).mul_(wild)
         halved = self._streak == SKIPS_TO_SLOW
         self._streak.masked_fill_(halved, 0.0)
         self.slowdown.mul_(1 - 0.5 * halved)
-        return skip
+        return (wild if left_out is None else wild.logical_or_(left_out)).to(torch.float32)
 
 
 @final

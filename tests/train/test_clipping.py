@@ -64,6 +64,13 @@ def test_a_quantile_is_that_of_the_last_norms():
         assert limit == pytest.approx(expected)
 
 
+def test_a_quantile_of_gradients_that_were_zero_leaves_no_step_out():
+    rule = ClipByQuantile(q=torch.tensor([0.5]), n_free=5)
+    limits = [float(rule.limit(torch.zeros(1))) for _ in range(20)]
+    assert min(limits) > 0
+    assert max(limits[5:]) < 1e-30
+
+
 def test_clipping_by_norm_is_that_of_torch():
     gradient = torch.tensor([3.0, 4.0])
     parameter = torch.zeros(2)

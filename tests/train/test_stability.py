@@ -5,7 +5,7 @@ import torch
 from automl_nn.train.stability import Bands, Skips
 
 
-def test_each_five_steps_left_out_in_a_row_halve_the_learning_rate():
+def test_each_five_steps_that_are_not_finite_in_a_row_halve_the_learning_rate():
     skips, finite = Skips(2), torch.ones(2)
     broken = torch.tensor([torch.nan, 1.0])
     for _ in range(4):
@@ -15,6 +15,13 @@ def test_each_five_steps_left_out_in_a_row_halve_the_learning_rate():
     for _ in range(10):
         skips.update(finite, broken)
     assert skips.slowdown.tolist() == [0.25, 1.0]
+
+
+def test_steps_that_a_clip_rule_leaves_out_make_no_network_slower():
+    skips, finite = Skips(2), torch.ones(2)
+    for _ in range(10):
+        assert skips.update(finite, finite, left_out=torch.tensor([True, False])).tolist() == [1.0, 0.0]
+    assert skips.slowdown.tolist() == [1.0, 1.0]
 
 
 def test_a_dead_network_leaves_out_every_step():

@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 import torch
 
+from automl_nn.model.backbones import WHOLE
 from automl_nn.model.backbones.base import plain_parts
 from automl_nn.model.backbones.memory import Memory
 from automl_nn.model.backbones.minirocket import N_KERNELS, MiniRocket, Plan
+from automl_nn.model.build import build, model_space
+from automl_nn.model.inputs import Inputs
 from automl_nn.model.ridge import Answers, ridge
 from automl_nn.model.stack import select
+from automl_nn.space.draw import defaults
 
 LENGTH = 40
 
@@ -111,6 +115,24 @@ def test_a_training_window_is_told_what_would_be_said_without_it(windows):
     left_out = ridge(rocket.shares(torch.from_numpy(windows), 0), answers(6)).left_out
     torch.testing.assert_close(rocket(flat(windows)).view(6, LENGTH, 2)[:, 0], left_out)
     assert not torch.allclose(forgetful(rocket)(flat(windows)).view(6, LENGTH, 2)[:, 0], left_out)
+
+
+def test_windows_with_an_answer_are_found_among_many_without(monkeypatch):
+    """Series are twice as long as windows, and have a label at their last step alone."""
+    monkeypatch.setattr("automl_nn.model.build.N_ANSWERED", 6)
+    n_series, size = 6, 16
+    inputs = Inputs(
+        torch.randn(n_series * size, 1, generator=torch.Generator().manual_seed(0)),
+        torch.zeros(n_series * size, 0, dtype=torch.int64),
+        starts=torch.arange(0, n_series * size, size),
+    )
+    y = torch.full((n_series * size, 1), torch.nan)
+    y[size - 1 :: size] = torch.arange(n_series).unsqueeze(1) % 2
+    config = defaults({**model_space(), "backbone": WHOLE})
+    config |= {"backbone": {"name": "minirocket", "length": size // 2, "n_features": 84}}
+    asked = {"n_numeric": 1, "vocabularies": (), "d_out": 1, "output_bias": torch.zeros(1, 1), "seeds": [0]}
+    network = build([config], inputs, **asked, answers=Answers(y, "labels", torch.zeros(1, 1)))
+    assert float(network.predict(inputs).std()) > 0
 
 
 def test_a_network_of_a_stack_is_the_same_alone(windows):

@@ -5,7 +5,7 @@ from sklearn.datasets import load_breast_cancer
 from automl_nn.data.findings import Finding
 from automl_nn.web.pages.data import data_page, parting_words
 
-from .conftest import HOSTILE, STUDIES
+from ..conftest import HOSTILE, STUDIES
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -6,7 +6,7 @@ from automl_nn.errors import StorageError
 from automl_nn.task.tasks import Binary
 from automl_nn.web.pages.errors import errors_page
 
-from .conftest import STUDIES, begin_study, complete
+from ..conftest import STUDIES, begin_study, complete
 
 
 @pytest.mark.parametrize("name", STUDIES)

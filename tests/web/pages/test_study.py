@@ -10,7 +10,7 @@ from automl_nn.web.pages import study as study_pages
 from automl_nn.web.pages.board import N_ROWS, View, board
 from automl_nn.web.pages.study import study_page
 
-from .conftest import HOSTILE, STUDIES, begin_study, begin_trial
+from ..conftest import HOSTILE, STUDIES, begin_study, begin_trial
 
 
 @pytest.fixture

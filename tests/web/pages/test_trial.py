@@ -9,7 +9,7 @@ from automl_nn.space.draw import flatten
 from automl_nn.store.records import EpochRow, Outcome, SpikeRow
 from automl_nn.web.pages.trial import MOST_ROWS, MOST_SPIKES, trial_page
 
-from .conftest import HOSTILE, begin_trial
+from ..conftest import HOSTILE, begin_trial
 
 
 @pytest.fixture

@@ -31,6 +31,9 @@ MAX_LOG_SLOPE = 5.0
 N_BINS = 2000
 """Groups of neighbouring outputs that maps are fitted to, each by its mean; all outputs if there are no more."""
 
+MAX_LOGIT = 50.0
+"""Beyond it, outputs need no bins of equal width: what they say differs by less than 1e-21."""
+
 N_PARTINGS = 8
 """How often the rows are parted to compare the kinds of map."""
 
@@ -177,7 +180,7 @@ def _doubted(rows: Binned) -> float:
 
 
 def bin_outputs(logit: Array, y: Array, *, weight: Array | None = None) -> tuple[Cells, Binned]:
-    """Neighbouring outputs together, each group by its mean.
+    """Neighbouring outputs together, each group by its mean; groups are small where rows are few.
 
     Args:
         logit: Outputs of one label, (n_rows,).
@@ -190,11 +193,23 @@ def bin_outputs(logit: Array, y: Array, *, weight: Array | None = None) -> tuple
     """
     w = np.ones(len(y)) if weight is None else weight
     exact = tally(logit, y, w)
-    cells = exact.take(evenly(np.arange(exact.n_cuts), N_BINS + 1))
+    cells = exact.take(_edges(exact.cuts))
     of_cell = np.searchsorted(cells.cuts, logit, side="right") - 1
     n = cells.positives + cells.negatives
     means = np.bincount(of_cell, weights=w * logit, minlength=len(n)) / n
     return cells, Binned(means, cells.positives, cells.negatives)
+
+
+def _edges(cuts: Array) -> npt.NDArray[np.int64]:
+    """Cut-offs between the groups, half of them evenly by rank and half by output.
+
+    By rank alone, one group would hold all positives where they are rarer than a group is large.
+    """
+    if len(cuts) <= N_BINS + 1:
+        return np.arange(len(cuts))
+    low, high = np.clip(cuts[[0, -1]], -MAX_LOGIT, MAX_LOGIT)
+    by_output = np.searchsorted(cuts[:-1], np.linspace(low, high, N_BINS // 2))
+    return np.union1d(evenly(np.arange(len(cuts)), N_BINS // 2), by_output)
 
 
 def _out_of_bag(cells: Cells, binned: Binned) -> Mapping[str, Array]:

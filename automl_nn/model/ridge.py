@@ -13,6 +13,9 @@ from automl_nn.task.base import Family
 PENALTIES = tuple(10 ** (-3 + 6 * i / 9) for i in range(10))
 """What is tried, for features that deviate by 1; as in aeon's `MiniRocketClassifier`."""
 
+LEAST = 1e-12
+"""Least share of an answer that is not a row's own: a row by itself has none, and no error either."""
+
 SLOPES = tuple(2 ** (i / 4) for i in range(-12, 29))
 """By what scores may be multiplied to become log-odds."""
 
@@ -95,7 +98,7 @@ def ridge(features: Float[Tensor, "n_rows d"], answers: Answers) -> Ridge:
         shrink = 1 / (variance.clamp_min(0) + penalty)
         dual = directions @ (shrink.unsqueeze(1) * along)
         own = directions.square() @ shrink - 1 / (penalty * n)  # the mean, which is not shrunk, tells something, too
-        return dual, dual / own.unsqueeze(1)
+        return dual, dual / own.clamp_min(LEAST).unsqueeze(1)
 
     penalty = min(PENALTIES, key=lambda one: float(fit(one)[1][known].square().mean()))
     dual, errors = fit(penalty)

@@ -59,14 +59,19 @@ def threads(n_threads: int) -> Iterator[None]:
     if n_threads < 1:
         raise BudgetError(f"n_threads = {n_threads} is not possible: it is at least 1.")
     keep_memory()
-    before = torch.get_num_threads()
+    n_before, flushed_before = torch.get_num_threads(), _flushes()
     torch.set_num_threads(n_threads)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(before)
+        torch.set_flush_denormal(flushed_before)
+        torch.set_num_threads(n_before)
+
+
+def _flushes() -> bool:
+    """Whether numbers too small for a full mantissa count as zero: torch only lets one set it."""
+    return not torch.tensor([1e-39]).mul(1.0).any()
 
 
 def each_alone(function: Callable[[T], R], items: Sequence[T]) -> list[R]:

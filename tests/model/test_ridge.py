@@ -74,3 +74,9 @@ def test_where_labels_are_not_known_all_that_is_said_is_finite(x, unknown):
     found, scores = said(x, answers_of(y, "labels"))
     assert np.isfinite(scores).all()
     assert bool(found.left_out.isfinite().all())
+
+
+def test_a_row_by_itself_is_told_its_own_value(x):
+    found, scores = said(x[:1], answers_of(np.array([[3.0]]), "values"))
+    assert scores.item() == pytest.approx(3.0)
+    assert bool(found.left_out.isfinite().all())

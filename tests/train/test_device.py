@@ -17,6 +17,8 @@ def tiny():
 
 def test_numbers_without_a_full_mantissa_are_zero_while_training_and_are_themselves_after():
     with threads(1):
+        with threads(1):
+            assert tiny() == 0.0
         assert tiny() == 0.0
     assert tiny() > 0.0
 

@@ -39,6 +39,9 @@ PSEUDO_TRIAL: Mapping[str, Value] = {"train.pseudo.name": "confident"}
 GAPS_TRIAL: Mapping[str, Value] = {"train.pseudo.name": "none"}
 """A trial in which gaps between labels stay open, where they are filled by default."""
 
+STILL_TRIAL: Mapping[str, Value] = {"model.backbone.side": 32, "train.augmentation.shift": 0.0}
+"""A trial in which images stay where they are: what is asked for may be a place."""
+
 IN_GAPS: Space = {
     **PSEUDO["confident"].space,
     "threshold": Real(0.7, 0.99, default=0.85, valid=(0.0, 1.0)),

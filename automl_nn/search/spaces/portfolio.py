@@ -6,7 +6,7 @@ from automl_nn.data.table import Table
 from automl_nn.errors import SpaceError
 from automl_nn.search.problems.problem import Problem, has_gaps
 from automl_nn.search.spaces.default import edit_space
-from automl_nn.search.spaces.image_tasks import FUSION_PORTFOLIO, GAPS_TRIAL, MAP_PORTFOLIO, PSEUDO_TRIAL
+from automl_nn.search.spaces.image_tasks import FUSION_PORTFOLIO, GAPS_TRIAL, MAP_PORTFOLIO, PSEUDO_TRIAL, STILL_TRIAL
 from automl_nn.search.spaces.images import IMAGE_PORTFOLIO, PRETRAINED_PORTFOLIO, for_batches, least_for_statistics
 from automl_nn.search.spaces.series import STEP_PORTFOLIO, WHOLE_PORTFOLIO
 from automl_nn.space.draw import defaults, flatten
@@ -128,6 +128,8 @@ def portfolio_for(problem: Problem, space: Space) -> Sequence[Mapping[str, Value
         if problem.maps is not None:
             return MAP_PORTFOLIO
         whole = FUSION_PORTFOLIO if problem.table.used else IMAGE_PORTFOLIO
+        if problem.task.family == "values":
+            whole = (*whole[:1], STILL_TRIAL, *whole[1:])
         if "pseudo" in space["train"]:
             whole = (*whole[:2], GAPS_TRIAL if has_gaps(problem) else PSEUDO_TRIAL, *whole[2:])
         return [for_batches(entry, space, least=least_for_statistics(problem)) for entry in whole]

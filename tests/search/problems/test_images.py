@@ -211,6 +211,11 @@ def test_the_first_trials_differ_in_what_they_train(pixels):
     assert len({tuple(sorted(config.items())) for config in configs}) == len(configs) >= 5
 
 
+@pytest.mark.parametrize(("y", "shifts"), [([0, 0, 1] * 20, {0.08}), (list(np.linspace(0, 1, 60)), {0.08, 0.0})])
+def test_images_of_quantities_stay_in_place_in_one_of_the_first_trials(pixels, y, shifts):
+    assert {trial["train.augmentation.shift"] for trial in started(posed(pixels, y=y), {})} == shifts
+
+
 def test_the_first_trial_is_a_quick_one(pixels, tmp_path):
     told = {"images": pixels, "storage": f"sqlite:///{tmp_path}/s.db", "settings": {"train.patience": 1}}
     study = Study(pd.DataFrame({"y": [0, 0, 1] * 20}), "y", **told).tune(n_trials=1)

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from automl_nn.errors import DataError, ModelFileError
-from automl_nn.estimator import ImageClassifier, ImageRegressor
+from automl_nn.estimator import ImageClassifier, ImageEmbedder, ImageRegressor
 from automl_nn.predict.predictor import Predictor
 from automl_nn.study import Study
 
@@ -113,6 +113,25 @@ def test_images_without_a_class_count_in_no_score_and_change_nothing_unless_they
     assert np.array_equal(model.predict_proba(X), alone.predict_proba(X))
     told = classifier(settings={**QUICK, "train.pseudo.name": "confident", "train.pseudo.start": 0.0}).fit(X, partly)
     assert set(told.predict(X)) <= set(words.tolist())
+
+
+def test_images_without_a_quantity_change_nothing(digits):
+    X, y = digits
+    known = np.arange(200) % 5 > 0
+    partly = np.where(known, y, np.nan)
+    settings = {"n_trials": 1, "settings": QUICK, "random_state": 0}
+    told, alone = ImageRegressor(**settings).fit(X, partly), ImageRegressor(**settings).fit(X[known], partly[known])
+    assert np.array_equal(told.predict(X), alone.predict(X))
+
+
+def test_images_without_a_class_change_no_embedding(digits):
+    X, y = digits
+    known = np.arange(200) % 5 > 0
+    words = np.array([f"of {digit}" for digit in y], dtype=object)
+    partly = np.where(known, words, None)
+    settings = {"n_trials": 1, "settings": QUICK, "random_state": 0}
+    told, alone = ImageEmbedder(**settings).fit(X, partly), ImageEmbedder(**settings).fit(X[known], words[known])
+    assert np.array_equal(told.transform(X), alone.transform(X))
 
 
 def test_files_are_as_good_as_arrays(digits, tmp_path):

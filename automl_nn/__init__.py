@@ -34,7 +34,7 @@ _EXPORTS = {
     "Predictor": "automl_nn.predict.predictor",
     "Real": "automl_nn.space.ranges",
     "SeriesClassifier": "automl_nn.estimator",
-    "SeriesColumns": "automl_nn.data.series",
+    "SeriesColumns": "automl_nn.data.series.steps",
     "SeriesRegressor": "automl_nn.estimator",
     "SpaceError": "automl_nn.errors",
     "SplitError": "automl_nn.errors",
@@ -45,8 +45,8 @@ _EXPORTS = {
     "Study": "automl_nn.study",
     "TargetError": "automl_nn.errors",
     "TrainingError": "automl_nn.errors",
-    "label_intervals": "automl_nn.data.intervals",
-    "read_images": "automl_nn.data.image_files",
+    "label_intervals": "automl_nn.data.series.intervals",
+    "read_images": "automl_nn.data.images.files",
 }
 
 __all__ = sorted([*_EXPORTS, "__version__"])

@@ -1,6 +1,6 @@
-from automl_nn.data.image_files import read_images as read_images
-from automl_nn.data.intervals import label_intervals as label_intervals
-from automl_nn.data.series import SeriesColumns as SeriesColumns
+from automl_nn.data.images.files import read_images as read_images
+from automl_nn.data.series.intervals import label_intervals as label_intervals
+from automl_nn.data.series.steps import SeriesColumns as SeriesColumns
 from automl_nn.decide.decision import Decision as Decision
 from automl_nn.errors import AutoMLError as AutoMLError
 from automl_nn.errors import BudgetError as BudgetError

@@ -9,10 +9,10 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 from automl_nn.data.findings import Finding
-from automl_nn.data.image_given import images_of
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.given import images_of
+from automl_nn.data.images.maps import Maps
 from automl_nn.data.read import as_frame, read_frame, release_unused
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.data.table import Role
 from automl_nn.decide.decider import DAYS, days_since_the_first
 from automl_nn.decide.goal import GOALS_OF_METRICS

@@ -24,10 +24,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.signal import lfilter
 
-from automl_nn.decide.event_goals import event_utility
-from automl_nn.decide.events import choose_events
+from automl_nn.decide.events.choose import choose_events
+from automl_nn.decide.events.goals import event_utility
+from automl_nn.decide.events.trigger import Trigger
 from automl_nn.decide.goal import Goal
-from automl_nn.decide.trigger import Trigger
 from automl_nn.decide.utilities import Utility
 from automl_nn.task.event_metrics import count_events
 

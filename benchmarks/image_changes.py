@@ -40,7 +40,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
         "trivial": 0.5,
     },
 }
-"""Knobs of `automl_nn.train.augmentation`. `little` is a usual set for small images without colour, `usual` with it;
+"""Knobs of `AUGMENTATION`. `little` is a usual set for small images without colour, `usual` with it;
 `all` is the middle of what is searched, which trials have on average."""
 
 
@@ -143,4 +143,4 @@ TRIVIAL: tuple[Callable[[Picture, float], Picture], ...] = (
     lambda image, strength: ImageOps.posterize(image, round(6 - 4 * abs(strength))),
     lambda image, strength: ImageOps.solarize(image, round(255 * (1 - 0.5 * abs(strength)))),
 )
-"""The kinds of change of `automl_nn.train.trivial`, each by a strength between -1 and 1."""
+"""The kinds of change of `automl_nn.train.augmentation.trivial`, each by a strength between -1 and 1."""

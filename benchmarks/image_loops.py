@@ -32,8 +32,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from turns import N_CORES, PRECISIONS, compare, our_steps
 
-from automl_nn.data.image import Images
-from automl_nn.data.image_given import images_of
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.given import images_of
 from automl_nn.search.problems.images import pose_images
 from automl_nn.search.spaces.default import edit_space
 from automl_nn.search.spaces.images import image_space

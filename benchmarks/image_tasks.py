@@ -28,9 +28,9 @@ from sklearn.metrics import accuracy_score, average_precision_score, log_loss
 from written_digits import Array, beside_columns, collages, digits, numbers
 
 from automl_nn import AutoMLClassifier, ImageClassifier, ImageEmbedder, Study
-from automl_nn.data.image import Images
-from automl_nn.data.image_given import no_table
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.given import no_table
+from automl_nn.data.images.maps import Maps
 from automl_nn.errors import AutoMLError
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings

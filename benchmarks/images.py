@@ -5,10 +5,11 @@
     python benchmarks/images.py folder --seconds 300     # a folder for each class
     python benchmarks/images.py labels.csv --target y    # columns `path` and y; Parquet too
 
-Both systems get the same training images, the same seconds and the same cores, one after the other: with `--cores 2` ours
-searches in two processes of one thread, and the loop by hand trains with two threads, as torch does by itself. That loop
-is `pytorch_simple.py` of Optuna's examples (10 epochs of batches of 128, layers, dropout, optimizer and learning rate
-drawn), with one to three convolutions in front, and as in the example its last trial may end after the time.
+Both systems get the same training images, the same seconds and the same cores, one after the other: with `--cores 2`
+ours searches in two processes of one thread, and the loop by hand trains with two threads, as torch does by itself.
+That loop is `pytorch_simple.py` of Optuna's examples (10 epochs of batches of 128, layers, dropout, optimizer and
+learning rate drawn), with one to three convolutions in front, and as in the example its last trial may end after the
+time.
 Printed: accuracy, and average precision where there are two classes, on images that neither has seen.
 """
 
@@ -28,7 +29,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from automl_nn import ImageClassifier
-from automl_nn.data.image_given import images_of
+from automl_nn.data.images.given import images_of
 from automl_nn.data.read import read_frame
 from automl_nn.train.device import threads
 

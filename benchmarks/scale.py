@@ -25,10 +25,10 @@ from automl_nn.search.problems.problem import pose
 from automl_nn.search.spaces.default import space_for
 from automl_nn.space.draw import defaults
 from automl_nn.space.edit import fix
-from automl_nn.train.batches import Batch, Batches
+from automl_nn.train.batches.rows import Batch, Batches
 from automl_nn.train.device import threads
+from automl_nn.train.losses.stack_loss import StackLoss, Targets
 from automl_nn.train.space import train_space
-from automl_nn.train.stack_loss import StackLoss, Targets
 from automl_nn.train.step import Stepper
 
 N_COLUMNS = 20

@@ -148,8 +148,8 @@ def write(train: pd.DataFrame, test: pd.DataFrame, folder: Path, options: argpar
 
 def ends_of(train: pd.DataFrame) -> bool:
     """Whether the end of a series tells its labels, so that nobody should look ahead."""
-    from automl_nn.data.series import SeriesColumns, Steps
-    from automl_nn.data.series_findings import ends_tell
+    from automl_nn.data.series.findings import ends_tell
+    from automl_nn.data.series.steps import SeriesColumns, Steps
 
     return ends_tell(train[["y"]].to_numpy(float), Steps.of(train, SeriesColumns(*KEYS)))
 
@@ -218,9 +218,9 @@ def decision_scores(
     chosen: Array, new: Array, train: pd.DataFrame, test: pd.DataFrame, options: argparse.Namespace
 ) -> dict[str, float]:
     """Event-F1 of our event decision and of one threshold on unseen rows, both chosen on others; NaN if refused."""
-    from automl_nn.decide.events import choose_events, event_metrics
+    from automl_nn.decide.events.choose import choose_events, event_metrics
+    from automl_nn.decide.events.trigger import Trigger
     from automl_nn.decide.goal import Goal
-    from automl_nn.decide.trigger import Trigger
     from automl_nn.errors import DecisionError
 
     window, rows = window_of(train, options), options.choose

@@ -19,11 +19,11 @@ from automl_nn.search.encodings import Encoded, Encodings
 from automl_nn.search.problems.problem import Problem
 from automl_nn.space.draw import defaults
 from automl_nn.space.options import Space
+from automl_nn.train.batches.feed import Feeder
 from automl_nn.train.device import threads
-from automl_nn.train.feed import Feeder
 from automl_nn.train.loop import stack_loss
+from automl_nn.train.losses.stack_loss import FoldLosses
 from automl_nn.train.precision import Precision, set_precision
-from automl_nn.train.stack_loss import FoldLosses
 from automl_nn.train.step import Stepper
 
 N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

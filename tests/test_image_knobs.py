@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl_nn.data.image import Images
+from automl_nn.data.images.arrays import Images
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.knobs import knob_cases, training_curve
 from automl_nn.search.problems.images import pose_images

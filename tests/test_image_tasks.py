@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from automl_nn import DataError, ImageClassifier, ImageEmbedder, ImageRegressor, Predictor, Study, TargetError
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.maps import Maps
 
 SMALL = {"model.backbone.d_block": 8, "train.n_epochs": 20, "train.optimizer.lr": 5e-3}
 CNN = SMALL | {"model.backbone.name": "cnn", "model.backbone.n_blocks": 1, "model.backbone.n_residual": 0}

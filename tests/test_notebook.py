@@ -1,7 +1,7 @@
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from automl_nn.decide.calibrate import Calibration
+from automl_nn.decide.calibration.calibrate import Calibration
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.decision import AsIs
 from automl_nn.store.claims import Worker

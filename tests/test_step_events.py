@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from automl_nn.cli import main
-from automl_nn.data.series import SeriesColumns
-from automl_nn.decide.event_decision import EventCuts
-from automl_nn.decide.stored_events import weigh_events
+from automl_nn.data.series.steps import SeriesColumns
+from automl_nn.decide.events.decision import EventCuts
+from automl_nn.decide.events.stored import weigh_events
 from automl_nn.errors import DecisionError
 from automl_nn.estimator import StepClassifier
 from automl_nn.predict.predictor import Predictor

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from automl_nn.cli import main
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.errors import DataError, SpaceError, SplitError
 from automl_nn.estimator import SeriesClassifier, StepClassifier, StepRegressor
 from automl_nn.predict.predictor import Predictor
@@ -140,7 +140,7 @@ def test_events_are_found_predictions_are_probabilities_and_the_model_is_kept(fr
     val = study.problem.split.val
     whole = model.output(frame)
     assert whole[study.problem.steps.order[val]] == pytest.approx(output, abs=1e-4)
-    monkeypatch.setattr("automl_nn.data.series.STEPS_AT_ONCE", 300)  # pieces for two threads at a time
+    monkeypatch.setattr("automl_nn.data.series.steps.STEPS_AT_ONCE", 300)  # pieces for two threads at a time
     with threads(2):
         assert model.output(shuffled) == pytest.approx(whole[shuffled.index], abs=1e-5)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from automl_nn.cli import main
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.errors import DataError, SplitError, TargetError
 from automl_nn.estimator import SeriesClassifier, SeriesRegressor
 from automl_nn.model.backbones import WHOLE, Answering

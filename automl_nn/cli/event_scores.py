@@ -11,8 +11,8 @@ from automl_nn.errors import DataError, DecisionError
 from automl_nn.review.writing import written_whole
 
 if TYPE_CHECKING:
-    from automl_nn.data.series import Steps
-    from automl_nn.decide.events import EventChoice
+    from automl_nn.data.series.steps import Steps
+    from automl_nn.decide.events.choose import EventChoice
     from automl_nn.decide.goal import Goal
     from automl_nn.review.events import Watched
 
@@ -33,7 +33,7 @@ def decide_event_file(file: Path, asked: Asked, *, columns: Columns, extras: Ext
     Raises:
         InputError: The file or the goal cannot be used.
     """
-    from automl_nn.decide.event_goals import describe_events
+    from automl_nn.decide.events.goals import describe_events
     from automl_nn.review.events import beside_random, compared_events, event_report, in_time
 
     _check_options(asked, columns, extras)
@@ -132,7 +132,7 @@ class ScoredSeries:
         """
         from automl_nn.cli.scores import Scores
         from automl_nn.data.roles import convert
-        from automl_nn.data.series import SeriesColumns, Steps
+        from automl_nn.data.series.steps import SeriesColumns, Steps
         from automl_nn.decide.scores import check_probabilities
 
         scores = Scores.read(file, columns)
@@ -159,7 +159,7 @@ class ScoredSeries:
     @cached_property
     def tolerance(self) -> int:
         """Steps on either side of an event that still count as it: as given, or half a usual event."""
-        from automl_nn.decide.stored_events import half_a_usual_event
+        from automl_nn.decide.events.stored import half_a_usual_event
 
         return half_a_usual_event(self.y, self.offsets) if self.spans.tolerance is None else self._steps("tolerance")
 
@@ -184,7 +184,7 @@ class ScoredSeries:
             goal: What it is for.
             seed: Seed of the resamples.
         """
-        from automl_nn.decide.events import choose_events
+        from automl_nn.decide.events.choose import choose_events
 
         spans = self.spans
         return choose_events(
@@ -256,7 +256,7 @@ def asked_goal(asked: Asked, *, n_periods: float | None) -> "Goal":
     Raises:
         DecisionError: It does not suit events.
     """
-    from automl_nn.decide.event_goals import event_goal
+    from automl_nn.decide.events.goals import event_goal
     from automl_nn.decide.goal import Goal
 
     maximize = None if asked.maximize is None else event_goal(asked.maximize).maximize

@@ -28,7 +28,7 @@ def decide_event_study(
         InputError: The study or the goal cannot be used; nothing is stored then.
     """
     from automl_nn.cli.event_scores import asked_goal, count_periods
-    from automl_nn.decide.stored_events import weigh_events
+    from automl_nn.decide.events.stored import weigh_events
     from automl_nn.results.stored import StoredResults
     from automl_nn.review.decisions import decision_report
     from automl_nn.review.events import beside_random, compared_events, in_time, watch

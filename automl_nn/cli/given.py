@@ -9,11 +9,11 @@ import pandas as pd
 
 from automl_nn.cli.parse import parse_gap
 from automl_nn.cli.studyfile import StudyFile, read_folder, read_study_file
-from automl_nn.data.image import Images
-from automl_nn.data.intervals import label_intervals
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.maps import Maps
 from automl_nn.data.read import read_frame
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.intervals import label_intervals
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.errors import InputError
 from automl_nn.search.problems.parting import Parting
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from automl_nn.data.image_decode import header_of, suffixes
-from automl_nn.data.image_folder import PATH
-from automl_nn.data.map_files import ARRAY
+from automl_nn.data.images.decode import header_of, suffixes
+from automl_nn.data.images.folder import PATH
+from automl_nn.data.images.map_files import ARRAY
 from automl_nn.errors import DataError
 from automl_nn.review.writing import written_whole
 

@@ -9,10 +9,10 @@ from typing import Any, final
 import pandas as pd
 
 from automl_nn.cli.parse import parse_size
-from automl_nn.data.image import Images
-from automl_nn.data.image_folder import read_gallery
-from automl_nn.data.image_given import images_of
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.folder import read_gallery
+from automl_nn.data.images.given import images_of
+from automl_nn.data.images.maps import Maps
 from automl_nn.data.read import as_frame, read_frame
 from automl_nn.errors import AutoMLError, InputError, did_you_mean
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from automl_nn.data.strata import Integers
+from automl_nn.data.parting.strata import Integers
 from automl_nn.data.table import Column, Table
 
 Level = Literal["note", "warning", "error"]

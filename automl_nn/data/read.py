@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from charset_normalizer import from_bytes
 
-from automl_nn.data.series_file import read_ts
+from automl_nn.data.series.ts_file import read_ts
 from automl_nn.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")

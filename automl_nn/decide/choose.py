@@ -7,17 +7,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
-from automl_nn.decide.calibrate import Calibration, fit_calibration
-from automl_nn.decide.class_decisions import Costs, Offsets
-from automl_nn.decide.class_outputs import labelled
+from automl_nn.decide.calibration.calibrate import Calibration, fit_calibration
+from automl_nn.decide.classes.decisions import Costs, Offsets
+from automl_nn.decide.classes.expected import choose_by_cost
+from automl_nn.decide.classes.offsets import CLASS_UTILITIES, choose_offsets
+from automl_nn.decide.classes.one_vs_rest import choose_one_vs_rest
+from automl_nn.decide.classes.outputs import labelled
 from automl_nn.decide.decision import AsIs, Decision
 from automl_nn.decide.drift import Histogram
-from automl_nn.decide.expected import choose_by_cost
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.label_decision import Cuts
 from automl_nn.decide.labels import Question, choose_cuts, judged, shifted
-from automl_nn.decide.offsets import CLASS_UTILITIES, choose_offsets
-from automl_nn.decide.one_vs_rest import choose_one_vs_rest
 from automl_nn.decide.utilities import Array
 from automl_nn.errors import DecisionError, did_you_mean
 from automl_nn.task.base import Task

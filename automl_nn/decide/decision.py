@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_nn.decide.calibrate import Calibration
-from automl_nn.decide.class_outputs import odds_against_rest
+from automl_nn.decide.calibration.calibrate import Calibration
+from automl_nn.decide.classes.outputs import odds_against_rest
 from automl_nn.decide.drift import Drift, Histogram, drift
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.utilities import Array

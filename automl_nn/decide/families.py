@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from automl_nn.decide.class_decisions import Costs, Offsets, OneVsRest
+from automl_nn.decide.classes.decisions import Costs, Offsets, OneVsRest
 from automl_nn.decide.decision import AsIs, Decision
-from automl_nn.decide.event_decision import EventCuts
+from automl_nn.decide.events.decision import EventCuts
 from automl_nn.decide.label_decision import Cuts
 
 FAMILIES: Mapping[str, type[Decision]] = {

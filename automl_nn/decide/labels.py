@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from automl_nn.decide.calibrate import Calibration
+from automl_nn.decide.calibration.calibrate import Calibration
+from automl_nn.decide.calibration.reliability import quality, reliability
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.label_decision import Cuts
-from automl_nn.decide.reliability import quality, reliability
 from automl_nn.decide.rows import MIN_ROWS
 from automl_nn.decide.shift import class_weight, shift_calibration
 from automl_nn.decide.threshold import FEW_ROWS, Pull, ThresholdChoice, choose_threshold

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
-from automl_nn.decide.calibrate import Calibration, fit_calibration
+from automl_nn.decide.calibration.calibrate import Calibration, fit_calibration
+from automl_nn.decide.calibration.reliability import quality, reliability
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.drift import Drift, Histogram, drift
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.label_decision import Cuts
 from automl_nn.decide.labels import Question, choose_cuts, cut_of, judged
-from automl_nn.decide.reliability import quality, reliability
 from automl_nn.decide.shift import BaseRate, estimate_base_rate
 from automl_nn.decide.threshold import choose_threshold
 from automl_nn.decide.utilities import Array

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from automl_nn.decide.calibrate import Calibration
+from automl_nn.decide.calibration.calibrate import Calibration
 from automl_nn.decide.honest import TAILS
 from automl_nn.decide.utilities import Array, Counts, Utility, weighted
 from automl_nn.errors import DecisionError

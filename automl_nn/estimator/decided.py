@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from automl_nn.decide.calibrate import fit_calibration
+from automl_nn.decide.calibration.calibrate import fit_calibration
 from automl_nn.decide.choose import decide
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.decision import Decision

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.maps import Maps
 from automl_nn.decide.decision import Decision
 from automl_nn.estimator.decided import check_decision, decided
 from automl_nn.estimator.given import checked_labels, checked_quantities, sorted_classes

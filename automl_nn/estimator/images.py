@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from automl_nn.data.image_given import images_of
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.given import images_of
+from automl_nn.data.images.maps import Maps
 from automl_nn.data.read import as_frame
 from automl_nn.decide.decision import Decision
 from automl_nn.estimator.base import AutoML

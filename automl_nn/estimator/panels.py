@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from automl_nn.data.panel import SERIES, Panel
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.panel import SERIES, Panel
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.decide.decision import Decision
 from automl_nn.errors import DataError
 from automl_nn.estimator.base import AutoML

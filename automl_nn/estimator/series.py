@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 
-from automl_nn.data.panel import Panel
+from automl_nn.data.series.panel import Panel
 from automl_nn.decide.decision import Decision
 from automl_nn.estimator.decided import check_decision, decided
 from automl_nn.estimator.given import checked_labels, checked_quantities

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 
-from automl_nn.data.panel import Panel, labels_of_series
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.panel import Panel, labels_of_series
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.decide.decision import Decision
-from automl_nn.decide.event_goals import event_goal
+from automl_nn.decide.events.goals import event_goal
 from automl_nn.decide.goal import Goal
 from automl_nn.estimator.decided import check_goals
 from automl_nn.estimator.panels import AutoMLSeries

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from automl_nn.data.image import Images
+from automl_nn.data.images.arrays import Images
 from automl_nn.model.activations import ACTIVATIONS, gain
 from automl_nn.model.backbones import ALL_BACKBONES, ALL_IMAGES, BACKBONES, Answering, Backbone, Drawn, Fitted, Parts
 from automl_nn.model.backbones.fusion import Fusion

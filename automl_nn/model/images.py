@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from automl_nn.data.image import Images
+from automl_nn.data.images.arrays import Images
 from automl_nn.model.backbones.image import ImageShape
 from automl_nn.space.options import Option, Options
 

@@ -13,16 +13,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from automl_nn.data.image import ImageForm, Images
-from automl_nn.data.image_folder import PATH
-from automl_nn.data.image_given import given_rows, table_of
-from automl_nn.data.maps import MapForm, at_places
+from automl_nn.data.images.arrays import ImageForm, Images
+from automl_nn.data.images.folder import PATH
+from automl_nn.data.images.given import given_rows, table_of
+from automl_nn.data.images.maps import MapForm, at_places
 from automl_nn.data.read import as_frame, read_frame
-from automl_nn.data.series import SeriesColumns, Steps
+from automl_nn.data.series.steps import SeriesColumns, Steps
 from automl_nn.data.table import Table
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend
-from automl_nn.decide.event_decision import EventCuts
+from automl_nn.decide.events.decision import EventCuts
 from automl_nn.errors import DataError, ModelFileError
 from automl_nn.predict.archive import MANIFEST, read_archive, write_archive
 from automl_nn.predict.words import in_words

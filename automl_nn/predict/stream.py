@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl_nn.data.read import as_frame
-from automl_nn.data.series import Steps
+from automl_nn.data.series.steps import Steps
 from automl_nn.data.table import Table
-from automl_nn.decide.event_decision import EventCuts
+from automl_nn.decide.events.decision import EventCuts
 from automl_nn.errors import DataError
 from automl_nn.model.windows import stride_of
 from automl_nn.predict.predictor import Predictor

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl_nn.decide.decision import Decision
-from automl_nn.decide.event_decision import EventCuts
+from automl_nn.decide.events.decision import EventCuts
 from automl_nn.task.base import Task
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl_nn.data.maps import MapForm
+from automl_nn.data.images.maps import MapForm
 from automl_nn.decide.decider import DAYS, Decider
 from automl_nn.decide.decision import Decision
-from automl_nn.decide.event_decision import EventCuts
+from automl_nn.decide.events.decision import EventCuts
+from automl_nn.decide.events.stored import weigh_events
 from automl_nn.decide.goal import GOALS_OF_METRICS, Goal
 from automl_nn.decide.stored import SavedDecision
-from automl_nn.decide.stored_events import weigh_events
 from automl_nn.errors import DecisionError, StorageError
 from automl_nn.results.trials import Trials
 from automl_nn.review.contact import Judged, Sheet

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from automl_nn.data.image import ImageForm
-from automl_nn.data.maps import MapForm
+from automl_nn.data.images.arrays import ImageForm
+from automl_nn.data.images.maps import MapForm
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend
 from automl_nn.decide.stored import Member, Stored

@@ -8,7 +8,7 @@ import optuna
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.decide.selection import Honest
 from automl_nn.decide.stored import Member, Stored
 from automl_nn.review.verdict import verdict

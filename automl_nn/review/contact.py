@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from automl_nn.data.maps import MapForm, kept_places
+from automl_nn.data.images.maps import MapForm, kept_places
 from automl_nn.review.mistakes import worst_rows
 from automl_nn.review.thumbnails import Pixels, Thumbnails
 from automl_nn.review.words import number

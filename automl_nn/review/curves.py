@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.special import expit
 
 from automl_nn.decide.cells import Cells, evenly, tally
-from automl_nn.decide.class_decisions import Costs
-from automl_nn.decide.class_outputs import labelled
+from automl_nn.decide.classes.decisions import Costs
+from automl_nn.decide.classes.outputs import labelled
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.honest import TAILS

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from automl_nn.decide.class_decisions import Costs, Offsets, OneVsRest
+from automl_nn.decide.classes.decisions import Costs, Offsets, OneVsRest
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.drift import Drift
-from automl_nn.decide.event_decision import EventCuts
+from automl_nn.decide.events.decision import EventCuts
 from automl_nn.decide.label_decision import Cuts
 from automl_nn.review.events import alarms_report
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_nn.decide.stored_events import half_a_usual_event
+from automl_nn.decide.events.stored import half_a_usual_event
 from automl_nn.task.events import Events, offsets_of, series_of
 
 Array = npt.NDArray[np.float64]

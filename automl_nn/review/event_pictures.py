@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from automl_nn.decide.trigger import Trigger
+from automl_nn.decide.events.trigger import Trigger
 from automl_nn.review.events import FALSE, FOUND, MISSED, Watched
 from automl_nn.review.seen import Panel, Seen
 from automl_nn.task.events import Events

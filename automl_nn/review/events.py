@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from automl_nn.decide.decider import Decider
-from automl_nn.decide.event_decision import EventCuts
-from automl_nn.decide.event_goals import describe_events
-from automl_nn.decide.events import EventChoice
-from automl_nn.decide.stored_events import offsets_of_groups
+from automl_nn.decide.events.choose import EventChoice
+from automl_nn.decide.events.decision import EventCuts
+from automl_nn.decide.events.goals import describe_events
+from automl_nn.decide.events.stored import offsets_of_groups
 from automl_nn.errors import DecisionError
 from automl_nn.search.problems.step_names import StepNames
 from automl_nn.task.event_metrics import Column, judged, known_steps
@@ -70,7 +70,7 @@ class Watched:
 
         Example:
             >>> from automl_nn.decide.goal import Goal
-            >>> from automl_nn.decide.events import choose_events
+            >>> from automl_nn.decide.events.choose import choose_events
             >>> y = np.tile([0, 0, 0, 1, 1, 0, 0, 0], 10)
             >>> choice = choose_events(y + 0.5, y, goal=Goal("f1"), tolerance=0)
             >>> set(Watched.of(y + 0.5, y, choice).table()["kind"])

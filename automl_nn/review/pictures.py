@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_nn.decide.class_decisions import Costs, Offsets, OneVsRest
-from automl_nn.decide.class_outputs import odds_against_rest
+from automl_nn.decide.calibration.reliability import reliability
+from automl_nn.decide.classes.decisions import Costs, Offsets, OneVsRest
+from automl_nn.decide.classes.outputs import odds_against_rest
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.label_decision import Cuts
-from automl_nn.decide.reliability import reliability
 from automl_nn.decide.utilities import Array
 from automl_nn.errors import DecisionError
 from automl_nn.review.curves import (

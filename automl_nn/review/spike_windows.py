@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automl_nn.data.series import Steps
+from automl_nn.data.series.steps import Steps
 from automl_nn.errors import StorageError
 from automl_nn.store.store import Store
 

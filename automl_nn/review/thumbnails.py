@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from automl_nn.data.image import Images
+from automl_nn.data.images.arrays import Images
 from automl_nn.errors import StorageError
 from automl_nn.store.store import Store
 

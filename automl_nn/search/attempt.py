@@ -19,13 +19,13 @@ from automl_nn.search.memory import PeakMemory
 from automl_nn.space.options import Config
 from automl_nn.store.records import EpochRow, Outcome, SpikeRow
 from automl_nn.task.base import Task
-from automl_nn.train.batches import Rows
-from automl_nn.train.entropy import class_shares
+from automl_nn.train.batches.rows import Rows
 from automl_nn.train.epoch import Epoch
 from automl_nn.train.loop import Training, stack_loss
+from automl_nn.train.losses.entropy import class_shares
+from automl_nn.train.losses.stack_loss import Targets, by_place
 from automl_nn.train.precision import Precision, may_round
 from automl_nn.train.stability import Spike
-from automl_nn.train.stack_loss import Targets, by_place
 from automl_nn.train.stop import Best, Patience
 from automl_nn.train.trained import Trained, several_to_bytes
 

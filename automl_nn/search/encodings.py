@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from automl_nn.data.parting.split import Split
 from automl_nn.data.read import release_unused
-from automl_nn.data.series import STEPS_AT_ONCE
-from automl_nn.data.split import Split
+from automl_nn.data.series.steps import STEPS_AT_ONCE
 from automl_nn.model.encoders import ENCODERS, Encoder
 from automl_nn.model.images import ImageRows
 from automl_nn.model.inputs import Inputs
 from automl_nn.search.problems.problem import Problem, takes_unlabelled
 from automl_nn.search.sharing import Shelf
-from automl_nn.train.batches import Fold, Rows
+from automl_nn.train.batches.rows import Fold, Rows
 
 Values = tuple[Inputs, Tensor, Tensor | None]
 """What networks read of some rows, their labels and their weights."""

@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from automl_nn.data.split import Split
+from automl_nn.data.parting.split import Split
 from automl_nn.errors import AutoMLError
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings

@@ -7,8 +7,8 @@ from itertools import islice
 
 import numpy as np
 
-from automl_nn.data.maps import at_places
-from automl_nn.data.split import Split
+from automl_nn.data.images.maps import at_places
+from automl_nn.data.parting.split import Split
 from automl_nn.errors import BudgetError, DivergedError
 from automl_nn.search.attempt import stack_of
 from automl_nn.search.encodings import Encodings
@@ -21,7 +21,7 @@ from automl_nn.store.store import Store
 from automl_nn.train.device import threads
 from automl_nn.train.epoch import Epoch
 from automl_nn.train.loop import Training
-from automl_nn.train.stack_loss import Targets
+from automl_nn.train.losses.stack_loss import Targets
 from automl_nn.train.trained import Trained
 
 N_ALONE, N_TOGETHER = 4, 2

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from automl_nn.data.maps import Maps, Values
+from automl_nn.data.images.maps import Maps, Values
 from automl_nn.errors import SpaceError, TargetError, did_you_mean
 from automl_nn.task.base import Task
 from automl_nn.task.tasks import Binary, Multilabel, Regression

@@ -10,13 +10,13 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automl_nn.data.maps import kept_places
+from automl_nn.data.images.maps import kept_places
 from automl_nn.errors import DataError
 from automl_nn.model.network import Network
 from automl_nn.task.base import Task
-from automl_nn.train.batches import Fold, Rows
-from automl_nn.train.stack_loss import StackLoss, Targets, by_place, n_places
-from automl_nn.train.triplet import EASE
+from automl_nn.train.batches.rows import Fold, Rows
+from automl_nn.train.losses.stack_loss import StackLoss, Targets, by_place, n_places
+from automl_nn.train.losses.triplet import EASE
 
 N_STATISTICS = 4096
 """Training rows from which batch normalization's statistics are estimated anew."""

@@ -14,10 +14,12 @@ from automl_nn.data.read import release_unused
 from automl_nn.errors import SpaceError
 from automl_nn.model.network import Network
 from automl_nn.task.base import Task
-from automl_nn.train.batches import Fold, Rows
+from automl_nn.train.batches.feed import Feeder
+from automl_nn.train.batches.rows import Fold, Rows
+from automl_nn.train.batches.windows import WindowBatches
 from automl_nn.train.epoch import Epoch
-from automl_nn.train.feed import Feeder
 from automl_nn.train.judge import Judge, Verdict, n_judged, n_statistics, subsample
+from automl_nn.train.losses.stack_loss import FoldLosses, StackLoss, Targets
 from automl_nn.train.naming import names_of
 from automl_nn.train.pace import N_WARM_STEPS, seconds_per_step
 from automl_nn.train.precision import set_precision
@@ -26,9 +28,7 @@ from automl_nn.train.reconstruction import branch_of
 from automl_nn.train.record import Record
 from automl_nn.train.space import bucket
 from automl_nn.train.stability import Bands, Spike, SpikeKind
-from automl_nn.train.stack_loss import FoldLosses, StackLoss, Targets
 from automl_nn.train.step import Step, Stepper
-from automl_nn.train.window_batches import WindowBatches
 
 Config = Mapping[str, Any]
 

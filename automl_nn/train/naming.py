@@ -12,9 +12,9 @@ from automl_nn.model.network import Network
 from automl_nn.model.stack import Linear, select
 from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Real
-from automl_nn.train.batches import Fold
-from automl_nn.train.entropy import class_cross_entropy
-from automl_nn.train.stack_loss import Targets
+from automl_nn.train.batches.rows import Fold
+from automl_nn.train.losses.entropy import class_cross_entropy
+from automl_nn.train.losses.stack_loss import Targets
 
 
 @final

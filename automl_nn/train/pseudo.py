@@ -12,9 +12,9 @@ from automl_nn.model.network import Network
 from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Choice, Integer, Real
 from automl_nn.task.base import Family
-from automl_nn.train.batches import Fold, Rows, one_after_the_other
-from automl_nn.train.entropy import class_shares
-from automl_nn.train.stack_loss import StackLoss, Targets
+from automl_nn.train.batches.rows import Fold, Rows, one_after_the_other
+from automl_nn.train.losses.entropy import class_shares
+from automl_nn.train.losses.stack_loss import StackLoss, Targets
 
 
 @final

@@ -15,7 +15,7 @@ from automl_nn.model.network import Network
 from automl_nn.model.stack import select
 from automl_nn.space.options import Option, Options
 from automl_nn.space.ranges import Choice, Held, Integer, Real
-from automl_nn.train.batches import Fold, one_after_the_other
+from automl_nn.train.batches.rows import Fold, one_after_the_other
 
 
 @final

@@ -8,7 +8,7 @@ from automl_nn.space.options import Space
 from automl_nn.space.ranges import Choice, Held, Integer, Value
 from automl_nn.task.base import Family
 from automl_nn.train.clipping import CLIPS
-from automl_nn.train.losses import losses_for
+from automl_nn.train.losses.options import losses_for
 from automl_nn.train.optimizers import OPTIMIZERS
 from automl_nn.train.precision import PRECISIONS
 from automl_nn.train.schedules import FADES, SCHEDULES

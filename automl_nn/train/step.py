@@ -9,16 +9,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from automl_nn.model.network import Network
-from automl_nn.train.batches import Batch
+from automl_nn.train.batches.rows import Batch
 from automl_nn.train.clipping import CLIPS
 from automl_nn.train.gradients import Gradients
 from automl_nn.train.groups import Groups
+from automl_nn.train.losses.stack_loss import FoldLosses, StackLoss
 from automl_nn.train.naming import Names
 from automl_nn.train.optimizers import OPTIMIZERS
 from automl_nn.train.reconstruction import Branch
 from automl_nn.train.schedules import FADES, SCHEDULES
 from automl_nn.train.stability import Skips
-from automl_nn.train.stack_loss import FoldLosses, StackLoss
 from automl_nn.train.tables import RowUpdater
 
 N_STAGES = 64

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from automl_nn.data.image import Images
+from automl_nn.data.images.arrays import Images
 from automl_nn.data.table import Table
 from automl_nn.errors import ModelFileError
 from automl_nn.model.backbones.image import ImageShape
@@ -23,7 +23,7 @@ from automl_nn.model.images import ImageRows
 from automl_nn.model.network import Network
 from automl_nn.space.options import Config
 from automl_nn.task.base import Family
-from automl_nn.train.stack_loss import StackLoss, Targets
+from automl_nn.train.losses.stack_loss import StackLoss, Targets
 
 
 @final

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from automl_nn.cli import main
-from automl_nn.decide.trigger import Trigger
+from automl_nn.decide.events.trigger import Trigger
 from automl_nn.task.event_metrics import count_events
 
 N_SERIES, N_STEPS = 25, 300

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from automl_nn.data.image import Images
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.maps import Maps
 from automl_nn.model.build import build
 from automl_nn.model.images import ImageRows
 from automl_nn.model.inputs import Inputs

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from automl_nn.cli import main
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.errors import DataError
 from automl_nn.predict.stream import Stream
 from automl_nn.search.references.reference import Reference

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.review.about import about
 from automl_nn.review.tables import label_rows
 from automl_nn.search.problems.problem import pose

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from automl_nn.data.image import Images
-from automl_nn.data.maps import MapForm, Maps, kept_places
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.maps import MapForm, Maps, kept_places
 from automl_nn.results.stored import StoredResults
 from automl_nn.review.contact import Judged
 from automl_nn.review.thumbnails import LEAST_SIDE, MOST_SIDE, MOST_VALUES, Thumbnails, kept_thumbnails, thumbnails_of

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from automl_nn.decide.event_decision import decide_events
-from automl_nn.decide.events import choose_events
+from automl_nn.decide.events.choose import choose_events
+from automl_nn.decide.events.decision import decide_events
+from automl_nn.decide.events.trigger import Trigger
 from automl_nn.decide.goal import Goal
-from automl_nn.decide.trigger import Trigger
 from automl_nn.review.decisions import decision_report
 from automl_nn.review.event_pictures import SeenEvents, draw_series
 from automl_nn.review.events import Watched

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.results.stored import StoredResults
 from automl_nn.review.spike_windows import MOST_POINTS, PER_TRIAL, keep_spike_windows, kept_spike_windows, recurring
 from automl_nn.search.events import TrialEnded

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
-from automl_nn.data.split import Split
+from automl_nn.data.parting.split import Split
 from automl_nn.errors import SplitError
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings

@@ -9,7 +9,7 @@ import pytest
 
 import automl_nn.search.problems.series as posing
 from automl_nn import Parting, SeriesColumns
-from automl_nn.data.split import Split
+from automl_nn.data.parting.split import Split
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.problem import Problem

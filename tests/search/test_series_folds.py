@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
-from automl_nn.data.series import SeriesColumns, Steps
-from automl_nn.data.series_split import split_series
-from automl_nn.data.split import Split
+from automl_nn.data.parting.split import Split
+from automl_nn.data.series.split import split_series
+from automl_nn.data.series.steps import SeriesColumns, Steps
 from automl_nn.errors import SplitError
 from automl_nn.model.backbones import SEQUENCES, WHOLE
 from automl_nn.search.attempt import Attempt
@@ -135,5 +135,5 @@ def test_series_of_millions_of_steps_are_parted_as_short_ones_are(monkeypatch):
     asked = {"val_share": 0.2, "seed": 0, "min_positives": 1}
     y = frame["y"].to_numpy(float)
     whole = split_series(steps, y, **asked)
-    monkeypatch.setattr("automl_nn.data.series_split.ENOUGH_STEPS", 400)
+    monkeypatch.setattr("automl_nn.data.series.split.ENOUGH_STEPS", 400)
     assert split_series(steps, y, **asked).val.size == whole.val.size

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.maps import Maps
 from automl_nn.errors import SpaceError, TargetError
 from automl_nn.task.maps import encode_maps, map_task
 

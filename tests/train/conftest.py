@@ -14,7 +14,7 @@ from automl_nn.space.draw import defaults
 from automl_nn.space.edit import fix
 from automl_nn.task.base import Task
 from automl_nn.task.tasks import Binary, Multiclass, Regression
-from automl_nn.train.batches import Rows
+from automl_nn.train.batches.rows import Rows
 from automl_nn.train.epoch import Epoch
 from automl_nn.train.loop import fit, stack_loss
 from automl_nn.train.space import train_space

@@ -8,7 +8,7 @@ import torch
 
 from automl_nn.model.encoders import Inputs
 from automl_nn.space.draw import defaults
-from automl_nn.train.batches import Fold
+from automl_nn.train.batches.rows import Fold
 from automl_nn.train.clipping import CLIPS
 from automl_nn.train.loop import Training
 from automl_nn.train.optimizers import OPTIMIZERS

@@ -8,11 +8,11 @@ from automl_nn.errors import DataError, SpaceError
 from automl_nn.model.build import build
 from automl_nn.model.encoders import Inputs
 from automl_nn.space.draw import defaults
-from automl_nn.train.batches import Rows
+from automl_nn.train.batches.rows import Rows
 from automl_nn.train.clipping import CLIPS
 from automl_nn.train.judge import subsample
 from automl_nn.train.loop import fit
-from automl_nn.train.losses import CLASS_LOSSES, LABEL_LOSSES, VALUE_LOSSES
+from automl_nn.train.losses.options import CLASS_LOSSES, LABEL_LOSSES, VALUE_LOSSES
 from automl_nn.train.optimizers import OPTIMIZERS
 from automl_nn.train.schedules import SCHEDULES
 

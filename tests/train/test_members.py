@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from automl_nn.train.losses.stack_loss import StackLoss, Targets
 from automl_nn.train.members import pooled
-from automl_nn.train.stack_loss import StackLoss, Targets
 
 PLAIN = {
     "labels": {"name": "cross_entropy", "tau": 0.0, "label_smoothing": 0.0},

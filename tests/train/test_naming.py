@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from automl_nn.data.image import Images
+from automl_nn.data.images.arrays import Images
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.images import pose_images
 from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.space.draw import defaults
+from automl_nn.train.losses.stack_loss import Targets
 from automl_nn.train.naming import Names
-from automl_nn.train.stack_loss import Targets
 
 QUICK = {
     "model.backbone.name": "cnn",

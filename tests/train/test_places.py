@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from automl_nn.data import maps
+from automl_nn.data.images import maps
 from automl_nn.model.backbones.base import plain_parts
 from automl_nn.model.backbones.image import ImageShape
 from automl_nn.model.backbones.map_unet import MapUNet
@@ -14,10 +14,10 @@ from automl_nn.model.images import ImageRows
 from automl_nn.model.inputs import Inputs
 from automl_nn.model.network import Network
 from automl_nn.task.tasks import Regression
-from automl_nn.train.batches import Rows
+from automl_nn.train.batches.rows import Rows
 from automl_nn.train.judge import Judge
-from automl_nn.train.losses import LABEL_LOSSES, VALUE_LOSSES
-from automl_nn.train.stack_loss import StackLoss, Targets, by_place
+from automl_nn.train.losses.options import LABEL_LOSSES, VALUE_LOSSES
+from automl_nn.train.losses.stack_loss import StackLoss, Targets, by_place
 
 N, N_PLACES, D_OUT = 5, 6, 2
 KNOBS = {"tau": 0.7, "gamma": 1.5, "label_smoothing": 0.1, "delta": 0.8}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from automl_nn.data.image import Images
+from automl_nn.data.images.arrays import Images
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.images import pose_images

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from automl_nn.data.image import Images
+from automl_nn.data.images.arrays import Images
 from automl_nn.model.backbones.pretrained import Pretrained
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings

@@ -1,11 +1,11 @@
 import numpy as np
 import torch
 
-from automl_nn.train.batches import Batches
+from automl_nn.train.batches.rows import Batches
 from automl_nn.train.clipping import SkipFarOut
 from automl_nn.train.loop import stack_loss
+from automl_nn.train.losses.stack_loss import Targets
 from automl_nn.train.record import Record
-from automl_nn.train.stack_loss import Targets
 from automl_nn.train.step import Stepper
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from automl_nn.errors import BudgetError
-from automl_nn.train.batches import Fold
+from automl_nn.train.batches.rows import Fold
 from automl_nn.train.loop import Training
 from automl_nn.train.stop import Best, Patience
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from automl_nn.train import loop
-from automl_nn.train.batches import Fold
+from automl_nn.train.batches.rows import Fold
 from automl_nn.train.loop import Training
 from automl_nn.train.step import Stepper
 

@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl_nn.data.fingerprint import fingerprint
-from automl_nn.data.image import Images
-from automl_nn.data.image_given import no_table
-from automl_nn.data.split import Split
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.given import no_table
+from automl_nn.data.parting.split import Split
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
 from automl_nn.errors import DataError

@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl_nn.data.fingerprint import fingerprint
-from automl_nn.data.image import Images
-from automl_nn.data.image_given import no_table
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.given import no_table
+from automl_nn.data.images.maps import Maps
 from automl_nn.data.table import Role
 from automl_nn.errors import DataError
 from automl_nn.search.problems.images import part_images

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl_nn.data.folds import grouped_folds, random_folds, stratified_folds
-from automl_nn.data.split import Split, grouped_split, random_split, stratified_split
-from automl_nn.data.time_split import time_split
+from automl_nn.data.parting.folds import grouped_folds, random_folds, stratified_folds
+from automl_nn.data.parting.split import Split, grouped_split, random_split, stratified_split
+from automl_nn.data.parting.time_split import time_split
 from automl_nn.errors import DataError, SplitError
 
 VAL_SHARE = 0.2

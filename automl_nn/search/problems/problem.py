@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from automl_nn.data.findings import Finding, find
 from automl_nn.data.fingerprint import fingerprint
-from automl_nn.data.image import Images
-from automl_nn.data.image_findings import find_in_images
-from automl_nn.data.image_likeness import find_mirrors, find_near_copies
-from automl_nn.data.maps import MapForm, kept_places
-from automl_nn.data.series import ENOUGH_STEPS, Steps
-from automl_nn.data.series_findings import ends_tell, find_in_parts, find_in_series
-from automl_nn.data.split import Split
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.findings import find_in_images
+from automl_nn.data.images.likeness import find_mirrors, find_near_copies
+from automl_nn.data.images.maps import MapForm, kept_places
+from automl_nn.data.parting.split import Split
+from automl_nn.data.series.findings import ends_tell, find_in_parts, find_in_series
+from automl_nn.data.series.steps import ENOUGH_STEPS, Steps
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
 from automl_nn.data.value_findings import find_with_values

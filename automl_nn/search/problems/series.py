@@ -10,17 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl_nn.data.fingerprint import fingerprint
-from automl_nn.data.image import Images
-from automl_nn.data.maps import Maps
-from automl_nn.data.series import (
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.maps import Maps
+from automl_nn.data.parting.split import Split
+from automl_nn.data.series.labels import at_last_step, later, refuse_empty_channels
+from automl_nn.data.series.split import split_series, split_times
+from automl_nn.data.series.steps import (
     ENOUGH_STEPS,
     STEPS_AT_ONCE,
     SeriesColumns,
     Steps,
 )
-from automl_nn.data.series_labels import at_last_step, later, refuse_empty_channels
-from automl_nn.data.series_split import split_series, split_times
-from automl_nn.data.split import Split
 from automl_nn.data.table import Role, Table
 from automl_nn.data.target import split_target
 from automl_nn.errors import DataError, SplitError, did_you_mean

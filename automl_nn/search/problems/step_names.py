@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from automl_nn.data.series import Steps
+from automl_nn.data.series.steps import Steps
 
 SERIES_IDS = "series_ids"
 """Under which a study keeps the names of its series."""

@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl_nn.data.fingerprint import fingerprint
-from automl_nn.data.image import ImageForm, Images
-from automl_nn.data.image_given import table_of
-from automl_nn.data.maps import MapForm, kept_places
-from automl_nn.data.series import Steps
+from automl_nn.data.images.arrays import ImageForm, Images
+from automl_nn.data.images.given import table_of
+from automl_nn.data.images.maps import MapForm, kept_places
+from automl_nn.data.series.steps import Steps
 from automl_nn.data.table import Table
 from automl_nn.model.backbones.sequence import MAX_LENGTH
 from automl_nn.search.problems.problem import Problem

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from automl_nn.data.maps import at_places, kept_places
+from automl_nn.data.images.maps import at_places, kept_places
 from automl_nn.errors import BudgetError
 from automl_nn.model.encoders import fit_encoder
 from automl_nn.model.images import ImageRows

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.errors import BudgetError
 from automl_nn.model.encoders import Encoder, fit_encoder
 from automl_nn.model.scalers import Standard

@@ -9,7 +9,7 @@ from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
 from automl_nn.search.problems.problem import Problem, has_gaps, takes_unlabelled
 from automl_nn.space.options import Options, Space
 from automl_nn.space.ranges import Choice, Held, Integer, Real, Value
-from automl_nn.train.losses import LABEL_LOSSES
+from automl_nn.train.losses.options import LABEL_LOSSES
 from automl_nn.train.naming import NAMING
 from automl_nn.train.pseudo import PSEUDO
 from automl_nn.train.reconstruction import RECONSTRUCTION

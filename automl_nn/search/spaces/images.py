@@ -15,7 +15,7 @@ from automl_nn.search.spaces.image_tasks import suited
 from automl_nn.space.edit import narrow
 from automl_nn.space.options import Bundles, Options, Space
 from automl_nn.space.ranges import Choice, Held, Integer, Real, Value
-from automl_nn.train.augmentation import AUGMENTATION
+from automl_nn.train.augmentation.augment import AUGMENTATION
 from automl_nn.train.clipping import CLIPS
 from automl_nn.train.optimizers import OPTIMIZERS
 from automl_nn.train.schedules import SCHEDULES

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from automl_nn.data.series import Steps
+from automl_nn.data.series.steps import Steps
 from automl_nn.model.backbones import SEQUENCES, WHOLE, Backbone
 from automl_nn.model.backbones.sequence import MAX_LENGTH
 from automl_nn.model.build import model_space
@@ -14,9 +14,9 @@ from automl_nn.search.spaces.windows import longest_window, window_lengths
 from automl_nn.space.edit import fix, narrow
 from automl_nn.space.options import Bundles, Options, Space
 from automl_nn.space.ranges import Choice, Held, Integer, Real, Value
+from automl_nn.train.batches.sampling import SAMPLINGS
 from automl_nn.train.clipping import CLIPS
 from automl_nn.train.optimizers import OPTIMIZERS
-from automl_nn.train.sampling import SAMPLINGS
 from automl_nn.train.schedules import SCHEDULES
 from automl_nn.train.space import train_space
 
@@ -78,7 +78,7 @@ def step_space(problem: Problem) -> Space:
     Example:
         >>> import numpy as np
         >>> import pandas as pd
-        >>> from automl_nn.data.series import SeriesColumns
+        >>> from automl_nn.data.series.steps import SeriesColumns
         >>> from automl_nn.search.problems.series import pose_steps
         >>> from automl_nn.space.draw import defaults
         >>> pulse = np.tile([0.0, 0.1, 3.0, 0.2], 400)

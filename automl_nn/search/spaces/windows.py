@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from automl_nn.data.series_findings import event_sizes
+from automl_nn.data.series.findings import event_sizes
 from automl_nn.search.problems.problem import Problem
 from automl_nn.search.problems.series import LENGTHS, MIN_LENGTH
 
@@ -18,7 +18,7 @@ def window_lengths(problem: Problem) -> tuple[int, ...]:
 
     Example:
         >>> import pandas as pd
-        >>> from automl_nn.data.series import SeriesColumns
+        >>> from automl_nn.data.series.steps import SeriesColumns
         >>> from automl_nn.search.problems.series import pose_steps
         >>> pulse = np.tile([0.0, 0.1, 3.0, 0.2], 400)
         >>> frame = pd.DataFrame({"s": np.repeat(range(8), 200), "x": pulse, "y": pulse > 1})
@@ -50,7 +50,7 @@ def longest_window(problem: Problem) -> int:
 
     Example:
         >>> import pandas as pd
-        >>> from automl_nn.data.series import SeriesColumns
+        >>> from automl_nn.data.series.steps import SeriesColumns
         >>> from automl_nn.search.problems.series import pose_steps
         >>> frame = pd.DataFrame({"x": np.tile([0.0, 0.1, 3.0, 0.2], 400)})
         >>> alone = pose_steps(frame.assign(y=frame["x"] > 1), ["y"], SeriesColumns())

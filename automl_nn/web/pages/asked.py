@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, final
 from urllib.parse import urlencode
 
+from automl_nn.decide.classes.offsets import CLASS_UTILITIES
 from automl_nn.decide.goal import Goal
-from automl_nn.decide.offsets import CLASS_UTILITIES
 from automl_nn.errors import DecisionError
 from automl_nn.task.base import Task
 

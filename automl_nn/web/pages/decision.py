@@ -10,10 +10,10 @@ import pandas as pd
 from automl_nn.decide.by_hand import set_by_hand
 from automl_nn.decide.decider import Decider
 from automl_nn.decide.decision import Decision
-from automl_nn.decide.event_decision import EventCuts
+from automl_nn.decide.events.decision import EventCuts
+from automl_nn.decide.events.stored import weigh_events
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.label_decision import Cuts
-from automl_nn.decide.stored_events import weigh_events
 from automl_nn.errors import DecisionError, NoTrialError, StorageError
 from automl_nn.results.results import Results
 from automl_nn.review.curves import Scored, class_confusions, label_table

@@ -7,8 +7,8 @@ from typing import Any, final
 import numpy as np
 import pandas as pd
 
+from automl_nn.decide.events.stored import offsets_of_groups
 from automl_nn.decide.stored import GROUPS
-from automl_nn.decide.stored_events import offsets_of_groups
 from automl_nn.errors import NoTrialError, StorageError
 from automl_nn.results.results import Results
 from automl_nn.review.contact import Sheet

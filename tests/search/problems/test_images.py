@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from automl_nn.data.image import Images
+from automl_nn.data.images.arrays import Images
 from automl_nn.errors import DataError, SplitError, TargetError
 from automl_nn.model.images import ImageRows, PixelScale
 from automl_nn.search.encodings import Encodings
@@ -21,9 +21,9 @@ from automl_nn.search.spaces.portfolio import first_trials, portfolio_for
 from automl_nn.space.draw import defaults
 from automl_nn.space.ranges import Choice
 from automl_nn.study import Study
-from automl_nn.train.batches import Batches
-from automl_nn.train.image_batches import ImageBatches
-from automl_nn.train.stack_loss import Targets
+from automl_nn.train.batches.images import ImageBatches
+from automl_nn.train.batches.rows import Batches
+from automl_nn.train.losses.stack_loss import Targets
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from automl_nn.data.image import Images
-from automl_nn.data.maps import Maps
+from automl_nn.data.images.arrays import Images
+from automl_nn.data.images.maps import Maps
 from automl_nn.model.images import ImageRows
 from automl_nn.search.problems.images import pose_images
 from automl_nn.search.problems.maps import pose_maps

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from automl_nn.data.series import SeriesColumns
+from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.model.inputs import Inputs
 from automl_nn.search.problems.parting import Parting
 from automl_nn.search.problems.series import pose_steps

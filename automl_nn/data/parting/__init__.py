@@ -1,0 +1,1 @@
+"""Which rows train and which choose: by class, at random, by group, by time, in folds."""

@@ -1,0 +1,1 @@
+"""From outputs to probabilities that can be believed, and how far they can."""

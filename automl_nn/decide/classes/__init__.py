@@ -1,0 +1,1 @@
+"""Choices between several classes: by offsets, by a cut-off each, by expected cost."""

@@ -1,0 +1,1 @@
+"""Augmentation: images changed at random while networks are trained on them."""

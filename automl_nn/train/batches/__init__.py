@@ -1,0 +1,1 @@
+"""What a stack reads in training: rows, images or windows, batch after batch."""

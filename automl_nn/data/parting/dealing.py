@@ -84,6 +84,9 @@ def deal_groups(
 ) -> Integers:
     """Deal whole groups to parts, the rarest stratum first and large groups before small ones.
 
+    Each part gets large groups and small ones as its share is: a part of nothing but the smallest groups, or of those
+    that hold the fewest positives, would not tell what to expect of the others.
+
     Args:
         groups: Number of each row's group, from 0 without holes.
         strata: The classes to spread.
@@ -113,8 +116,8 @@ def deal_groups(
     _refuse_rare((sizes[:, :-1] > 0).sum(axis=0), strata, n_needed=len(shares) * (min_positives > 0), what="group")
     _refuse_rare(strata.counts, strata, n_needed=len(shares) * min_positives, what="row")
     for attempt in range(_ATTEMPTS):
-        urgency = np.ones(len(shares)) if attempt % 2 == 0 else 1 / shares
-        part = _deal_groups_once(sizes, shares, urgency, rng)[groups]
+        least_use = 0.5 if attempt % 2 == 0 else -np.inf
+        part = _deal_groups_once(sizes, shares, least_use, rng)[groups]
         if len(np.unique(part)) == len(shares) and _suffices(strata, part, len(shares), min_positives):
             return part
     raise _unlucky(strata, part, len(shares), min_positives)
@@ -128,25 +131,29 @@ def _sizes(groups: Integers, strata: Strata) -> Integers:
     return np.column_stack([in_strata, np.bincount(groups)])
 
 
-def _deal_groups_once(sizes: Integers, shares: Reals, urgency: Reals, rng: np.random.Generator) -> Integers:
+def _deal_groups_once(sizes: Integers, shares: Reals, least_use: float, rng: np.random.Generator) -> Integers:
     part = np.full(len(sizes), -1, dtype=np.int64)
     room = shares[:, None] * sizes.sum(axis=0)
     for stratum in np.argsort(sizes.sum(axis=0), kind="stable"):
         pending = rng.permutation(np.flatnonzero((part < 0) & (sizes[:, stratum] > 0)))
         pending = pending[np.argsort(-sizes[pending, stratum], kind="stable")]
-        part[pending] = _fill(sizes[pending, stratum], room[:, stratum], urgency)
+        part[pending] = _fill(sizes[pending, stratum], room[:, stratum], shares, least_use)
         np.subtract.at(room, part[pending], sizes[pending])
     return part
 
 
-def _fill(sizes: Integers, room: Reals, urgency: Reals) -> list[int]:
-    """The part of each group: the one with the most room left, weighted by its urgency."""
-    left = (room * urgency).tolist()
-    steps = urgency.tolist()
+def _fill(sizes: Integers, room: Reals, shares: Reals, least_use: float) -> list[int]:
+    """The part of each group: the one that lacks most of its share, of those with room for so much of the group.
+
+    With room for less than half of it, a part would be further from its share with the group than without it.
+    """
+    left, weights = room.tolist(), (1 / shares).tolist()
     parts = []
     for size in sizes.tolist():
-        part = left.index(max(left))
-        left[part] -= size * steps[part]
+        some = [part for part, space in enumerate(left) if space > least_use * size]
+        lacks = [left[part] * weights[part] for part in some]
+        part = some[lacks.index(max(lacks))] if some else left.index(max(left))
+        left[part] -= size
         parts.append(part)
     return parts
 

@@ -160,6 +160,19 @@ def test_groups_keep_the_share_of_rows_and_of_positives():
     assert abs(y[split.val].sum() / y.sum() - 0.2) < 0.05
 
 
+@pytest.mark.parametrize("val_share", [0.03, 0.2, 0.5])
+def test_large_groups_and_those_of_many_positives_are_on_both_sides_as_their_share_is(val_share, rng):
+    sizes = rng.integers(1, 40, size=1000)
+    groups = np.repeat(np.arange(1000), sizes)
+    y = rng.random(len(groups)) < np.repeat(rng.choice([0.0, 0.1, 0.5], size=1000), sizes)
+    split = grouped_split(groups, labels=y, val_share=val_share, seed=0)
+    held = np.unique(groups[split.val])
+    positives = np.bincount(groups, weights=y)
+    assert len(held) == pytest.approx(1000 * val_share, rel=0.1)
+    assert sizes[held].mean() == pytest.approx(sizes.mean(), rel=0.1)
+    assert positives[held][positives[held] > 0].mean() == pytest.approx(positives[positives > 0].mean(), rel=0.15)
+
+
 def test_positives_in_two_groups_go_to_both_sides():
     groups = np.repeat(np.arange(10), 10)
     y = np.isin(groups, [3, 8]).astype(int)

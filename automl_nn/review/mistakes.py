@@ -16,6 +16,9 @@ N_WORST = 20
 N_BINS = 20
 HALF = 0.5
 
+DUST = 1e-6
+"""Share of the largest value below which a quantity is 0: what was standardized comes back as 7e-8."""
+
 SURE, LEAST_SHOWN = 0.95, 5
 """Rows whose truth is at least so probable are no errors, and are left out but for the first few of a list."""
 
@@ -79,6 +82,7 @@ def _worst_classes(task: Task, output: Array, y: Array, row_ids: npt.NDArray[np.
 
 def _worst_values(task: Task, output: Array, y: Array, row_ids: npt.NDArray[np.int64], n: int) -> pd.DataFrame:
     actual, predicted = (np.asarray(values, dtype=np.float64) for values in task.read(y, output))
+    actual = np.where(np.abs(actual) < DUST * np.nanmax(np.abs(actual), axis=0, initial=0.0), 0.0, actual)
     difference = predicted - actual
     scale = np.nanstd(actual, axis=0)
     far = -np.abs(difference) / np.where(scale > 0, scale, 1.0)

@@ -97,6 +97,13 @@ def test_labels_are_summed_up_as_in_the_confusion_matrix():
     assert (row["found"], row["false alarms"], row["positives"]) == (found, false, y.sum())
 
 
+def test_a_quantity_of_zero_comes_back_as_zero():
+    task = Regression(("q",), "r2", (5.0,), (100.0,))
+    y = np.array([[-0.05 + 1e-9], [0.3]])  # 1e-7 and 35 in their unit
+    table = worst_rows(task, np.full((2, 1), 9.0), y, row_ids=[0, 1])["mistakes"]
+    assert table["actual"].tolist() == [0.0, pytest.approx(35.0)]
+
+
 def test_quantities_are_summed_up_by_the_median_of_the_errors():
     rng = np.random.default_rng(0)
     y, output = rng.normal(size=(N, 2)), rng.normal(size=(N, 2))

@@ -3,7 +3,7 @@ import torch
 
 from automl_nn.errors import DataError
 from automl_nn.model.encoders import Inputs
-from automl_nn.train import batches as module
+from automl_nn.train.batches import rows as module
 from automl_nn.train.batches.rows import Batches
 from automl_nn.train.losses.stack_loss import Targets
 

@@ -173,6 +173,11 @@ def test_large_groups_and_those_of_many_positives_are_on_both_sides_as_their_sha
     assert positives[held][positives[held] > 0].mean() == pytest.approx(positives[positives > 0].mean(), rel=0.15)
 
 
+def test_a_group_that_is_far_larger_than_a_part_is_left_to_the_other_one():
+    groups = np.repeat(np.arange(4), [50, 40, 5, 5])
+    assert len(grouped_split(groups, val_share=0.2, seed=0).val) == 10
+
+
 def test_positives_in_two_groups_go_to_both_sides():
     groups = np.repeat(np.arange(10), 10)
     y = np.isin(groups, [3, 8]).astype(int)

@@ -36,13 +36,16 @@ def test_platt_scaling_equals_logistic_regression():
     assert fitted.intercept[0] == pytest.approx(oracle.intercept_[0], rel=2e-3)
 
 
-def test_positives_rarer_than_a_group_of_outputs_are_calibrated_as_by_logistic_regression():
+@pytest.mark.parametrize("furthest", [-13.0, -1e4])
+def test_positives_rarer_than_a_group_of_outputs_are_calibrated_as_by_logistic_regression(furthest):
     rng = np.random.default_rng(0)
     logit = np.concatenate([rng.normal(-11, 1, size=400_000), rng.normal(1, 2, size=200)])[:, None]
     y = (rng.random(logit.shape) < expit(logit)).astype(float)  # one in 3,000
-    oracle = LogisticRegression(C=np.inf, tol=1e-10).fit(2 * logit + 2, y[:, 0])
-    fitted = fit_calibration(2 * logit + 2, y, family="labels")
-    assert expit(fitted.apply(2 * logit + 2)).mean() == pytest.approx(y.mean(), rel=5e-3)
+    output = 2 * logit + 2
+    oracle = LogisticRegression(C=np.inf, tol=1e-10).fit(output, y[:, 0])
+    output[0] = furthest
+    fitted = fit_calibration(output, y, family="labels")
+    assert expit(fitted.apply(output)).mean() == pytest.approx(y.mean(), rel=5e-3)
     assert fitted.slope[0] == pytest.approx(oracle.coef_[0, 0], rel=2e-2)
 
 

@@ -122,6 +122,12 @@ def settle(page):
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
+def follow(page, text):
+    """Click what sends a form or loads a page, and wait for the page that answers: a click alone does not wait."""
+    with page.expect_navigation():
+        page.click(f"text={text}")
+
+
 def by_sklearn(y, probability, threshold, *, fp, fn):
     """The same numbers, computed by scikit-learn."""
     marked = probability >= threshold
@@ -168,7 +174,7 @@ def test_the_form_finds_the_best_decision_for_costs_and_limits(page, ids):
     page.select_option("select[name=aim]", "cost")
     page.fill("#fn", "50")
     page.fill("input[name=min_precision]", "0.5")
-    page.click("text=Find the best decision")
+    follow(page, "Find the best decision")
     assert "cost(fp=1, fn=50) with precision >= 0.5" in page.text_content("main")
     assert page.input_value("#fn") == "50"
     assert "--cost fp=1,fn=50 --min-precision 0.5" in page.text_content("#repeat")
@@ -182,7 +188,7 @@ def test_a_threshold_that_was_set_by_hand_is_saved_and_compared(page, ids, site)
         page.keyboard.press("ArrowLeft")
     settle(page)
     expected = shown(page)
-    page.click("text=Save the decision")
+    follow(page, "Save the decision")
     assert re.search(r"Saved as decision \d+", page.text_content("main"))
     assert page.locator("#saved tbody tr").count() == rows + 1
     assert "set by hand" in page.locator("#saved tbody tr").first.text_content()
@@ -258,11 +264,28 @@ def test_every_page_fits_its_screen_and_nothing_serious_stands_in_the_way_of_any
         assert serious == [], name
 
 
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => list.getEntries().forEach((one) => window.shifts.push(one.value)))
+  .observe({type: "layout-shift", buffered: true});
+"""
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_nothing_moves_while_a_page_is_drawn(page, ids, size):
+    page.set_viewport_size(size)
+    page.add_init_script(SHIFTS)
+    for name, path in paths(ids).items():
+        page.goto(path, wait_until="networkidle")
+        settle(page)
+        assert page.evaluate("window.shifts") == [], name
+
+
 def test_without_script_the_numbers_and_pictures_are_there(chromium, site, ids):
     with chromium.new_context(java_script_enabled=False, base_url=site[0]) as context:
         page = context.new_page()
         page.goto(paths(ids)["decision"])
         assert page.locator("figure svg").count() >= 2
         assert np.isfinite(float(page.text_content("#precision")))
-        page.click("text=Find the best decision")
+        follow(page, "Find the best decision")
         assert page.locator("#best").count() == 1

@@ -1,4 +1,4 @@
-"""Greedy ensembles of trials, from stored outputs alone."""
+"""Ensembles of trials, from stored outputs alone: greedy, and the more alike in weight the less the rows can tell."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,75 @@ N_BEST = 20
 CAP = 0.5
 """Share of the steps in which the same trial may be added."""
 
+N_EQUAL, EVIDENCE = 10, 20
+"""Equal weights, of the better half of the trials and at most so many, count as much as so many rows that choose."""
+
+LEAST = 0.01
+"""A trial of less weight is left out."""
+
 Array = npt.NDArray[np.float64]
+
+
+def ensemble_weights(
+    task: Task,
+    outputs: Sequence[npt.ArrayLike],
+    y: npt.ArrayLike,
+    *,
+    units: npt.NDArray[np.int64] | None = None,
+    row_weight: npt.NDArray[np.floating] | None = None,
+) -> Array:
+    """Greedy weights, drawn towards equal ones of the better half of the trials where few rows choose.
+
+    A few recordings with an event or two each hardly tell which of twenty good networks is best: what suits them by
+    luck would be chosen, while the mean of many is seldom bad. Equal weights count as much as `EVIDENCE` rows do, the
+    greedy ones as the rows, or recordings, that are not of the commonest class; as all where values are predicted.
+
+    Args:
+        task: What the outputs mean.
+        outputs: Stored outputs of each trial, `(n_rows, d_out)`.
+        y: Encoded labels, NaN where missing, `(n_rows, d_y)`.
+        units: What each row belongs to `(n_rows,)`, a recording or a group; each row stands alone unless given.
+        row_weight: How often each row counts `(n_rows,)`, for a resample; once unless given.
+
+    Returns:
+        A weight for each trial, 0 or more, that sum to 1.
+
+    Source:
+        Diebold & Pauly (1990), "The use of prior information in forecast combination",
+        doi:10.1016/0169-2070(90)90028-A: weights shrunk towards equal ones. The greedy weights: `greedy_weights`.
+
+    Example:
+        >>> from automl_nn.task.tasks import Regression
+        >>> y = np.array([[0.0], [1.0], [0.5]])
+        >>> ensemble_weights(Regression(("y",), "r2"), [y + 0.1, y + 0.2, y + 0.3, y + 9], y).round(2).tolist()
+        [0.57, 0.43, 0.0, 0.0]
+    """
+    labels = np.asarray(y)
+    greedy = greedy_weights(task, outputs, labels, row_weight=row_weight)
+    scores = proper_score(task, labels, row_weight)(_stacked(task, outputs))
+    best = np.argsort(-scores, kind="stable")[: min(N_EQUAL, -(-len(scores) // 2))]
+    share = EVIDENCE / (EVIDENCE + _evidence(task, labels, units))
+    weights = (1 - share) * greedy
+    weights[best] += share / len(best)
+    kept = np.where((greedy > 0) | (weights >= LEAST), weights, 0.0)
+    return np.asarray(kept / kept.sum())
+
+
+def _evidence(task: Task, y: npt.NDArray[np.floating], units: npt.NDArray[np.int64] | None) -> int:
+    """Units of other classes than the commonest; of the label that has fewest. All units where values are predicted."""
+    unit = np.arange(len(y)) if units is None else units
+    if task.family == "values":
+        return len(np.unique(unit[np.isfinite(y).any(axis=1)]))
+    if task.family == "classes":
+        return _uncommon(y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0], unit)
+    return min(_uncommon(np.where(np.isfinite(column), column >= 0.5, np.nan), unit) for column in y.T)
+
+
+def _uncommon(labels: npt.NDArray[np.floating], unit: npt.NDArray[np.int64]) -> int:
+    """Units that hold a label that is not the commonest one."""
+    known = np.isfinite(labels)
+    values, place, counts = np.unique(labels[known], return_inverse=True, return_counts=True)
+    return len(np.unique(unit[known][place != counts.argmax()])) if len(values) > 1 else 0
 
 
 def greedy_weights(
@@ -56,13 +124,17 @@ def greedy_weights(
         >>> greedy_weights(Regression(("y",), "r2"), [y - 0.5, y + 0.5, y + 9], y, n_steps=2).tolist()
         [0.5, 0.5, 0.0]
     """
-    members = np.stack([comparable(output, family=task.family) for output in outputs])
+    members = _stacked(task, outputs)
     score = proper_score(task, np.asarray(y), row_weight)
     candidates = np.argsort(-score(members), kind="stable")[:n_best]
     path = _path(members[candidates], score, n_steps=n_steps, most=max(1, int(np.ceil(cap * n_steps))))
     weights = np.zeros(len(members))
     weights[candidates] = path
     return weights
+
+
+def _stacked(task: Task, outputs: Sequence[npt.ArrayLike]) -> Array:
+    return np.stack([comparable(output, family=task.family) for output in outputs])
 
 
 def _path(members: Array, score: Callable[[Array], Array], *, n_steps: int, most: int) -> Array:

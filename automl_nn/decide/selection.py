@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from automl_nn.decide.ensemble import N_BEST, blend, greedy_weights
+from automl_nn.decide.ensemble import N_BEST, blend, ensemble_weights
 from automl_nn.decide.unseen import still_to_come, widened
 from automl_nn.task.base import Task
 from automl_nn.task.resampled import is_fast, resampled_scores
@@ -39,6 +39,7 @@ NARROWER = np.sqrt(np.exp(-1) / (1 - np.exp(-1)))
 
 Outputs = npt.NDArray[np.floating[Any]]
 Array = npt.NDArray[np.float64]
+Units = npt.NDArray[np.int64]
 
 
 @final
@@ -93,7 +94,7 @@ class Honest:
 
     Args:
         best: The best trial, whichever that is.
-        ensemble: The greedy ensemble; None if there is a single trial.
+        ensemble: The ensemble; None if there is a single trial.
         gain: What the ensemble is worth more than the best trial, with its 90 % interval.
         optimism: By how much the best trial's own score is too good.
         within_noise: Positions, or numbers, of the trials that cannot be told from the best one, itself first.
@@ -156,18 +157,19 @@ def honest_selection(
         >>> task.score(y, trials[0]) > honest.best.score
         True
     """
-    drawn = Resamples.draw(len(y), groups, n=_n_resamples(task, len(y)), seed=seed)
+    unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
+    drawn = Resamples.draw(unit, n=_n_resamples(task, len(y)), seed=seed)
     contest = _contest(task, trials, y, drawn)
     winners = np.argmax(np.nan_to_num(contest.inside, nan=-np.inf), axis=0)
     left_out = contest.outside[winners, np.arange(drawn.n)]
     usual = np.nanmean(contest.outside, axis=1)
     best = _estimate(float(np.mean(contest.scores[winners]) + np.nanmean(left_out - usual[winners])), left_out)
-    together = _ensembles(task, contest, partners, y, drawn)
+    together = _ensembles(task, contest, partners, y, drawn, unit=unit)
     gain = together - left_out[: len(together)]
     ensemble = _estimate(best.score + float(np.nanmean(gain)), together) if len(together) else None
     deployed = (best.score, left_out) if ensemble is None else (ensemble.score, together)
     alone = still_to_come(task, y, contest.outputs[0])
-    blended = alone if ensemble is None else still_to_come(task, y, _together(task, contest, partners, y))
+    blended = alone if ensemble is None else still_to_come(task, y, _together(task, contest, partners, y, unit=unit))
     best = best.with_unseen(alone)
     return Honest(
         best=best,
@@ -197,9 +199,8 @@ class Resamples:
         return int(self.inside.shape[1])
 
     @staticmethod
-    def draw(n_rows: int, groups: npt.NDArray[Any] | None, *, n: int, seed: int) -> "Resamples":
-        """Draw rows, or groups of rows, with replacement."""
-        unit = np.arange(n_rows) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
+    def draw(unit: Units, *, n: int, seed: int) -> "Resamples":
+        """Draw rows, or groups of rows, with replacement; `unit` numbers them without gaps."""
         n_units = int(unit.max()) + 1
         drawn = np.random.default_rng(seed).integers(0, n_units, size=(n, n_units))
         counts = np.stack([np.bincount(row, minlength=n_units) for row in drawn], axis=1)[unit].astype(np.float32)
@@ -256,7 +257,9 @@ def _estimate(score: float, left_out: Array) -> Estimate:
     return Estimate(score, (float(low), float(high)))
 
 
-def _ensembles(task: Task, contest: _Contest, partners: Sequence[Outputs], y: Outputs, drawn: Resamples) -> Array:
+def _ensembles(
+    task: Task, contest: _Contest, partners: Sequence[Outputs], y: Outputs, drawn: Resamples, *, unit: Units
+) -> Array:
     """What ensembles that are chosen on the rows drawn score on the rows left out `(n_ensembles,)`."""
     if len(contest.outputs) + len(partners) < 2 or task.family == "embedding":
         return np.zeros(0)
@@ -265,17 +268,19 @@ def _ensembles(task: Task, contest: _Contest, partners: Sequence[Outputs], y: Ou
     for i in range(min(N_ENSEMBLES, drawn.n)):
         order = np.argsort(-np.nan_to_num(contest.inside[: len(contest.outputs), i], nan=-np.inf))[:N_BEST]
         members = [*(contest.outputs[j] for j in order), *partners]
-        weights = greedy_weights(task, [member[rows] for member in members], y[rows], row_weight=drawn.inside[rows, i])
+        outputs, counts = [member[rows] for member in members], drawn.inside[rows, i]
+        weights = ensemble_weights(task, outputs, y[rows], units=unit[rows], row_weight=counts)
         output = _blended(task, members, weights)
         scores.append(resampled_scores(task, y, output, drawn.outside[:, i : i + 1])[0])
     return np.array(scores)
 
 
-def _together(task: Task, contest: _Contest, partners: Sequence[Outputs], y: Outputs) -> Outputs:
+def _together(task: Task, contest: _Contest, partners: Sequence[Outputs], y: Outputs, *, unit: Units) -> Outputs:
     """Outputs of the ensemble that all rows choose `(n_rows, d_out)`."""
     members = [*contest.outputs[:N_BEST], *partners]
     rows = _choosing(task, len(y))
-    return _blended(task, members, greedy_weights(task, [member[rows] for member in members], y[rows]))
+    outputs = [member[rows] for member in members]
+    return _blended(task, members, ensemble_weights(task, outputs, y[rows], units=unit[rows]))
 
 
 def _choosing(task: Task, n_rows: int) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl_nn.decide.decision import Decision
-from automl_nn.decide.ensemble import blend, greedy_weights
+from automl_nn.decide.ensemble import blend, ensemble_weights
 from automl_nn.decide.selection import Honest, honest_selection
 from automl_nn.errors import DecisionError, NoTrialError, StorageError
 from automl_nn.search.problems.step_names import SERIES_GROUPS
@@ -123,7 +123,7 @@ class Stored:
         return self._store.predictions(int(self.trial(member)["run_id"]))
 
     def members(self, trial: int | None = None, *, with_references: bool = False) -> dict[Member, float]:
-        """Who predicts, and with which weight: one trial, or a greedy ensemble over the stored outputs.
+        """Who predicts, and with which weight: one trial, or an ensemble chosen by the stored outputs.
 
         Only trials whose networks are kept take part; those of no weight are left out. Embeddings of two networks have
         nothing in common, so the best trial stands alone.
@@ -144,7 +144,7 @@ class Stored:
         if not candidates:
             raise NoTrialError(f"No network of {self._name!r} is kept, so there is none to predict with: tune on.")
         outputs = [self._store.predictions(kept[one]) if one in kept else self.output(one) for one in candidates]
-        weights = greedy_weights(self._task, outputs, self.labels)
+        weights = ensemble_weights(self._task, outputs, self.labels, units=self.units)
         return {member: float(weight) for member, weight in zip(candidates, weights, strict=True) if weight > 0}
 
     def saved(self, number: int) -> SavedDecision:

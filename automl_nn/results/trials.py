@@ -129,7 +129,7 @@ class Trials:
         return float(self._stored.trial(None)["score"])
 
     def ensemble(self, *, with_references: bool = False) -> dict[Member, float]:
-        """Weights of the trials that predict together, by number: a greedy ensemble over their stored outputs.
+        """Weights of the trials that predict together, by number: an ensemble chosen by their stored outputs.
 
         Only trials whose networks are kept take part; those of no weight are left out.
 

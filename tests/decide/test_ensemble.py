@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from automl_nn.decide.ensemble import blend, comparable, greedy_weights, proper_score
-from automl_nn.task.tasks import Binary, Multiclass, Regression
+from automl_nn.decide.ensemble import blend, comparable, ensemble_weights, greedy_weights, proper_score
+from automl_nn.task.tasks import Binary, Multiclass, Multilabel, Regression
 
 RNG = np.random.default_rng(0)
 Y = (RNG.random((400, 1)) < 0.3).astype(float)
@@ -101,3 +101,56 @@ def test_a_constant_added_to_all_classes_changes_nothing(rng):
     shifted = [outputs[0] + 100.0, outputs[1]]
     np.testing.assert_allclose(greedy_weights(task, shifted, y), greedy_weights(task, outputs, y))
     np.testing.assert_allclose(comparable(outputs[0] + 5, family="classes"), log_softmax(outputs[0], axis=1))
+
+
+def test_few_recordings_choose_little(rng):
+    y = np.tile(np.repeat([0.0, 1.0], 50), 3)[:, None]
+    recording = np.repeat([0, 1, 2], 100)
+    networks = [rng.normal(3 * y - 1.5, 1.0) for _ in range(8)]
+    alone, together = ensemble_weights(TASK, networks, y), ensemble_weights(TASK, networks, y, units=recording)
+    greedy = greedy_weights(TASK, networks, y)
+    assert together.sum() == pytest.approx(1.0)
+    assert np.abs(alone - greedy).max() < 0.05
+    best = np.sort(together)[-4:]
+    assert best.min() > 20 / 23 / 4 * 0.99  # three recordings beside equal weights that count as twenty
+    assert np.count_nonzero(together) <= 4 + np.count_nonzero(greedy)
+
+
+@pytest.mark.parametrize(
+    ("task", "y", "n"),
+    [
+        (TASK, [[0.0], [0.0], [1.0], [np.nan]], 1),
+        (TASK, [[1.0], [1.0], [1.0], [0.0]], 1),
+        (TASK, [[0.0]] * 4, 0),
+        (Multiclass(("y",), "accuracy", (0, 1, 2)), [[0.0], [0.0], [1.0], [2.0]], 2),
+        (Regression(("y",), "r2"), [[0.5], [0.1], [np.nan], [2.0]], 3),
+        (Multilabel(("u", "v"), "f1"), [[0, 1], [0, 1], [1, 0], [1, np.nan]], 1),
+    ],
+)
+def test_equal_weights_count_as_twenty_rows_do(task, y, n):
+    y = np.array(y, dtype=float)
+    outputs = [np.full((4, task.d_out), 0.1 * i) for i in range(4)]
+    share = 20 / (20 + n)
+    expected = (1 - share) * greedy_weights(task, outputs, y)
+    best = np.argsort(-proper_score(task, y)(np.stack([comparable(o, family=task.family) for o in outputs])))[:2]
+    expected[best] += share / 2
+    np.testing.assert_allclose(ensemble_weights(task, outputs, y), expected)
+
+
+def test_the_worse_half_of_the_trials_joins_only_where_it_helps():
+    few = slice(0, 12)
+    weights = ensemble_weights(TASK, [*(good[few] for good in GOOD), 50 * NOISE[few]], Y[few])
+    assert weights[-1] == 0.0
+
+
+def test_many_rows_choose_alone():
+    y, outputs = np.tile(Y, (4, 1)), [np.tile(output, (4, 1)) for output in [*GOOD, NOISE, NOISE, NOISE]]
+    close = ensemble_weights(TASK, outputs, y)
+    np.testing.assert_allclose(close, greedy_weights(TASK, outputs, y), atol=0.02)
+    assert np.count_nonzero(close[3:]) == 0
+
+
+def test_a_weight_of_nearly_nothing_is_left_out():
+    y, outputs = np.tile(Y, (60, 1)), [np.tile(output, (60, 1)) for output in [*GOOD, *(g + 3 for g in GOOD)]]
+    weights = ensemble_weights(TASK, outputs, y)
+    np.testing.assert_array_equal(weights > 0, greedy_weights(TASK, outputs, y) > 0)

@@ -88,7 +88,7 @@ def test_trials_that_cannot_win_are_not_read():
 
 def test_rows_of_a_group_are_drawn_together():
     groups = np.repeat(np.arange(20), 5)
-    drawn = Resamples.draw(100, groups, n=10, seed=0)
+    drawn = Resamples.draw(groups, n=10, seed=0)
     by_group = drawn.inside.reshape(20, 5, 10)
     assert (by_group == by_group[:, :1]).all()
     assert (drawn.inside.sum(axis=0) == 100).all()

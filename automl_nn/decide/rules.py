@@ -151,10 +151,10 @@ def best_cut(utility: Array, short: Array) -> Indices:
     value = np.where(allowed, utility, -np.inf)
     top = value.max(-1, keepdims=True)
     tied = value >= top - ROUNDING * (1 + np.abs(top))
-    return _middle(tied, tied.argmax(-1))
+    return middle(tied, tied.argmax(-1))
 
 
-def _middle(good: npt.NDArray[np.bool_], at: Indices) -> Indices:
+def middle(good: npt.NDArray[np.bool_], at: Indices) -> Indices:
     """The middle of the run of good entries that holds the entry `at`, along the last axis."""
     n, index = good.shape[-1], np.arange(good.shape[-1])
     before = np.where(~good & (index < at[..., None]), index, -1).max(-1)
@@ -173,7 +173,7 @@ def plateau_middle(sweep: Sweep) -> Indices:
     top = np.take_along_axis(sweep.worth, sweep.best[:, None], axis=1)
     near = sweep.worth >= top - PLATEAU * np.ptp(sweep.worth, axis=1, keepdims=True)
     kept = sweep.short <= np.take_along_axis(sweep.short, sweep.best[:, None], axis=1)
-    return _middle(near & kept, sweep.best)
+    return middle(near & kept, sweep.best)
 
 
 def bootstrap_median(sweep: Sweep) -> Indices:

@@ -99,7 +99,8 @@ def choose_events(
 
     Candidates lie where the events have their scores and are as long as a part of a usual event, some thousand of
     them. Each is counted once in every series; resamples draw series (blocks of time where there are fewer than ten),
-    and whatever is reported comes from those counts. Only the ranks of the scores matter.
+    and whatever is reported comes from those counts. Only the ranks of the scores matter. Of equally good triggers
+    the one that alarms soonest is taken.
 
     Args:
         scores: Greater is more positive, of any unit, (n_steps,); of series that the model was not trained on.

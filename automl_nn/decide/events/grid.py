@@ -219,12 +219,15 @@ class Tally:
     Args:
         alarms: Alarms, those mostly on unknown steps left out, (*shape, n_units).
         found: Events that an alarm belongs to, (*shape, n_units).
+        delay: Steps from the start of each found event until its alarm has lasted as long as it must, none where that
+            is before; summed, (*shape, n_units).
         events: Events, (n_units,).
         known: Labelled steps, (n_units,).
     """
 
     alarms: npt.NDArray[np.float32]
     found: npt.NDArray[np.float32]
+    delay: npt.NDArray[np.float32]
     events: Array
     known: Array
 
@@ -238,12 +241,12 @@ def tally_triggers(recording: Recording, axes: Axes) -> Tally:
     silence = max(*axes.merge_gap, axes.cool_down) + 1
     counting = _Counting.of(recording, axes, silence=silence)
     n_units = recording.n_units
-    alarms = np.zeros((*axes.shape, n_units), dtype=np.float32)
-    found = np.zeros_like(alarms)
+    counts = np.zeros((3, *axes.shape, n_units), dtype=np.float32)
     for (level, drop), ends in _alarms(recording, axes, silence=silence):
         for g, gap in enumerate(axes.merge_gap):
-            alarms[level, drop, g], found[level, drop, g] = counting.count(joined(ends, gap))
-    return Tally(alarms, found, recording.events(), recording.known())
+            counts[:, level, drop, g] = counting.count(joined(ends, gap))
+    alarms, found, delay = counts
+    return Tally(alarms, found, delay, recording.events(), recording.known())
 
 
 def _alarms(recording: Recording, axes: Axes, *, silence: int) -> Iterator[tuple[tuple[int, int], Ends]]:
@@ -268,6 +271,7 @@ class _Counting:
     """Counts alarms and found events by unit and duration."""
 
     windows: Events
+    true: Events
     unknown: Events
     bounds: Indices
     unit: Indices
@@ -281,6 +285,7 @@ class _Counting:
         series = series_of(recording.bounds, recording.true.offsets)
         return _Counting(
             windows=_laid(recording.windows, silence),
+            true=_laid(recording.true, silence),
             unknown=_laid(recording.unknown, silence),
             bounds=recording.bounds + silence * series,
             unit=recording.unit,
@@ -290,16 +295,17 @@ class _Counting:
             cool_down=axes.cool_down,
         )
 
-    def count(self, ends: Ends) -> tuple[Array, Array]:
-        """Alarms and found events, (n_durations, n_units) each."""
+    def count(self, ends: Ends) -> Array:
+        """Alarms, found events and their delay, (3, n_durations, n_units)."""
         if not self.cool_down:
             return self._count(ends, self.min_duration)
-        long = [ends[1] - ends[0] >= least for least in self.min_duration]
-        counts = [self._count(cooled((ends[0][kept], ends[1][kept]), self.cool_down), np.array([1])) for kept in long]
-        alarms, found = (np.concatenate(parts) for parts in zip(*counts, strict=True))
-        return alarms, found
+        counts = []
+        for i, least in enumerate(self.min_duration):
+            kept = ends[1] - ends[0] >= least
+            counts.append(self._count(cooled((ends[0][kept], ends[1][kept]), self.cool_down), self.min_duration[[i]]))
+        return np.concatenate(counts, axis=1)
 
-    def _count(self, ends: Ends, least: Indices) -> tuple[Array, Array]:
+    def _count(self, ends: Ends, least: Indices) -> Array:
         start, stop = ends
         duration = np.searchsorted(least, stop - start, side="right") - 1
         long = duration >= 0
@@ -309,10 +315,16 @@ class _Counting:
         counted = right | judged(start, stop, unknown=self.unknown) if len(self.unknown) else np.ones_like(right)
         unit = self.unit[np.searchsorted(self.bounds, start[counted], side="right") - 1]
         alarms = self._by_duration(unit, duration[counted], len(least))
-        first = np.flatnonzero(np.diff(event[right], prepend=-1))
-        longest = np.maximum.reduceat(duration[right], first) if len(first) else first
-        found = self._by_duration(self.event_unit[event[right][first]], longest, len(least))
-        return alarms, found
+        found, delay = np.zeros_like(alarms), np.zeros_like(alarms)
+        event, begun, duration = event[right], start[right], duration[right]
+        for i, steps in enumerate(least):
+            long = duration >= i
+            which, begun_long = event[long], begun[long]
+            first = np.flatnonzero(np.diff(which, prepend=-1))
+            late = np.maximum(begun_long[first] + steps - 1 - self.true.start[which[first]], 0)
+            found[i] = np.bincount(self.event_unit[which[first]], minlength=self.n_units)
+            delay[i] = np.bincount(self.event_unit[which[first]], weights=late, minlength=self.n_units)
+        return np.stack([alarms, found, delay])
 
     def _by_duration(self, unit: Indices, duration: Indices, n: int) -> Array:
         """How many last at least as long as each of the durations, (n_durations, n_units)."""

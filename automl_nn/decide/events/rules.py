@@ -11,7 +11,7 @@ from scipy.ndimage import uniform_filter1d
 
 from automl_nn.decide.events.grid import Tally
 from automl_nn.decide.honest import IN_BAG, N_DRAWS, N_PARTINGS, TAILS, Promise, reach
-from automl_nn.decide.rules import best_cut
+from automl_nn.decide.rules import middle
 from automl_nn.decide.utilities import ROUNDING, Array, Constraints, Counts, Utility
 from automl_nn.task.events import Indices
 
@@ -50,6 +50,11 @@ class EventSweep:
         events, spans = self._of_all(self.tally.events), self._of_all(self.tally.known) / PER_STEPS
         return Counts(found, alarms - found, events - found, spans - alarms - events + found)
 
+    @cached_property
+    def late(self) -> Array:
+        """Mean delay of the events that are found, 0 where none is, (n_samples, *shape)."""
+        return self._summed(self.tally.delay) / np.maximum(self.counts.tp, 1)
+
     def _summed(self, counts: npt.NDArray[np.float32]) -> Array:
         rows = self.weight.astype(np.float32) @ counts.reshape(-1, counts.shape[-1]).T
         return rows.reshape(len(rows), *counts.shape[:-1]).astype(np.float64)
@@ -69,38 +74,48 @@ class EventSweep:
         return self.constraints.shortfall(Counts(*(count * scale for count in self.counts)))
 
 
-def _best(worth: Array, short: Array) -> Indices:
+def _best(worth: Array, sweep: EventSweep, short: Array | None = None) -> Indices:
     """Index of the best trigger of each sample; of equal ones the promptest, with the middle one of its thresholds.
 
-    The promptest one has the least duration, so that it neither waits longer nor drops what is shorter than the events
-    seen so far; then the smallest gap, then the highest lower threshold.
+    The promptest one has alarmed soonest after the events began, on average, so that an event that is cut off or
+    shorter than those seen so far is found, too. Of equally prompt ones the one of the least duration, then of the
+    smallest gap, then of the highest lower threshold.
+
+    Args:
+        worth: What each trigger is worth, (n_samples, *shape).
+        sweep: The samples.
+        short: By how much each misses the constraints; as in `sweep` unless given.
     """
+    short = sweep.short if short is None else short
     n, n_high, *ways = worth.shape
-    values, missed = (part.transpose(0, 4, 3, 2, 1).reshape(n, -1, n_high) for part in (worth, short))
-    level = best_cut(values, missed)[..., None]
-    values, missed = (np.take_along_axis(part, level, axis=-1)[..., 0] for part in (values, missed))
-    allowed = np.where(missed <= missed.min(-1, keepdims=True) + ROUNDING, values, -np.inf)
-    way = (allowed >= allowed.max(-1, keepdims=True) - ROUNDING).argmax(-1)
+    value, missed, late = (part.transpose(0, 4, 3, 2, 1).reshape(n, -1, n_high) for part in (worth, short, sweep.late))
+    value = np.where(missed <= missed.min((1, 2), keepdims=True) + ROUNDING, value, -np.inf)
+    top = value.max((1, 2), keepdims=True)
+    late = np.where(value >= top - ROUNDING * (1 + np.abs(top)), late, np.inf)
+    tied = late <= late.min((1, 2), keepdims=True) + ROUNDING
+    way = tied.any(-1).argmax(-1)
+    tied = tied[np.arange(n), way]
+    level = middle(tied, tied.argmax(-1))
     duration, gap, drop = np.unravel_index(way, ways[::-1])
-    index: Indices = np.ravel_multi_index((level[np.arange(n), way, 0], drop, gap, duration), worth.shape[1:])
+    index: Indices = np.ravel_multi_index((level, drop, gap, duration), worth.shape[1:])
     return index
 
 
 def best_trigger(sweep: EventSweep) -> Indices:
     """The best trigger of the units at hand."""
-    return _best(sweep.worth, sweep.short)
+    return _best(sweep.worth, sweep)
 
 
 def plain_threshold(sweep: EventSweep) -> Indices:
     """The best trigger of one threshold, without durations and gaps unless they are given."""
     more = np.full(sweep.worth.shape[1:], np.inf)
     more[:, 0, 0, 0] = 0.0
-    return _best(sweep.worth, sweep.short + more)
+    return _best(sweep.worth, sweep, sweep.short + more)
 
 
 def smoothed_trigger(sweep: EventSweep) -> Indices:
     """The best trigger if each were worth what it is together with the thresholds next to it: luck stands alone."""
-    return _best(_smoothed(sweep.worth, (3, 1, 1, 1)), sweep.short)
+    return _best(_smoothed(sweep.worth, (3, 1, 1, 1)), sweep)
 
 
 def broad_plateau(sweep: EventSweep) -> Indices:
@@ -112,7 +127,7 @@ def broad_plateau(sweep: EventSweep) -> Indices:
     worth = _smoothed(sweep.worth, (5, 3, 3, 3))
     bold = np.ones(worth.shape[1:])
     bold[:, :N_CAREFUL, :N_CAREFUL, :N_CAREFUL] = 0.0
-    return _best(worth - bold * (1 + np.ptp(worth)), sweep.short)
+    return _best(worth - bold * (1 + np.ptp(worth)), sweep)
 
 
 def _smoothed(worth: Array, widths: tuple[int, ...]) -> Array:

@@ -53,6 +53,8 @@ def test_every_trigger_of_the_grid_counts_what_it_finds_when_it_is_applied(cool_
         counts = count_events(axes.trigger(index).find(scores.astype(np.float32), offsets=offsets), y, tolerance=2)
         at = np.unravel_index(index, axes.shape)
         assert (tally.alarms[at].sum(), tally.found[at].sum()) == (counts.n_alarms, counts.n_found)
+        waited = counts.delay + axes.trigger(index).min_duration - 1
+        assert tally.delay[at].sum() == np.maximum(waited, 0).sum()
     assert (tally.events.sum(), tally.known.sum()) == (np.sum(Events.of(y, offsets=offsets).length > 0), 12 * 300 - 30)
     assert tally.alarms[-1].max() == 0
 
@@ -238,6 +240,18 @@ def test_of_equal_triggers_one_that_bridges_gaps_goes_before_one_that_drops_shor
     both = (event_metrics(one, scores, y=y, offsets=offsets, tolerance=2) for one in (trigger, dropping))
     assert [found["f1"] for found in both] == [1, 1]
     assert (trigger.min_duration, trigger.merge_gap) == (1, 2)
+
+
+@pytest.mark.parametrize("rule", ["best trigger", "smoothed trigger", "broad plateau", "plain threshold"])
+def test_of_equal_triggers_the_one_that_alarms_soonest_is_taken(rule):
+    rising = np.linspace(1.0, 10.0, 40)  # every threshold from -5 to 10 finds all events, and nothing else
+    scores, y, offsets = _alike(rising.tolist())
+    metrics = _choose(scores, y, offsets, rule=rule).metrics
+    assert metrics["f1"] == 1
+    assert metrics["mean_delay"] <= 6
+    cut_off = np.concatenate([part[:110] for part in scores.reshape(-1, 300)])  # recordings end early in the event
+    trigger = _choose(scores, y, offsets, rule=rule).trigger
+    assert len(trigger.find(cut_off, offsets=np.arange(0, len(cut_off) + 1, 110))) == len(offsets) - 1
 
 
 def test_few_events_bridge_a_gap_as_long_as_they_are_only_where_constraints_ask_for_it():

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -47,7 +47,7 @@ class Trained:
     family: Family
     share: tuple[float, ...]
     encoder: Encoder
-    state: Mapping[str, Tensor]
+    state: Mapping[str, Tensor] = field(repr=False)
     shape: ImageShape | None = None
     architecture: str | None = None
 

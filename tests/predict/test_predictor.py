@@ -74,6 +74,12 @@ def test_predictions_keep_the_users_names(predictor, frame):
     np.testing.assert_allclose(predicted[["proba_no", "proba_yes"]].sum(axis=1), 1.0)
 
 
+def test_a_model_shows_itself_in_a_line_without_its_weights(predictor):
+    assert repr(predictor).startswith(f"Predictor(binary, metric={predictor.task.metric!r}, models=")
+    assert "\n" not in repr(predictor)
+    assert "tensor" not in repr(predictor.networks)
+
+
 def test_unseen_levels_and_missing_values_are_predicted(predictor, frame):
     rows = frame.head(4).assign(
         town=["Rome", "Atlantis", None, "Oslo"], shop="never seen", age=[30.0, np.nan, 1e9, -1e9]

@@ -92,6 +92,7 @@ def run(system: str, folder: Path, options: argparse.Namespace) -> dict[str, Arr
     line = [python, str(WORKER), system, str(folder), "--what", options.what, "--kind", options.kind]
     line += ["--seconds", str(options.seconds), "--peer-seconds", str(options.peer_seconds)]
     line += ["--one-core"] * options.at_once + ["--with-references"] * options.with_references
+    line += ["--refit"] * options.refit
     one_core = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     environment = {**os.environ, **(one_core if options.at_once else {}), "TF_CPP_MIN_LOG_LEVEL": "3"}
     begun = time.monotonic()
@@ -277,6 +278,7 @@ def main() -> None:
     parser.add_argument("--at-once", action="store_true", help="two systems at a time, one core each")
     parser.add_argument("--python", help="of the environment in which the peers are installed")
     parser.add_argument("--with-references", action="store_true", help="let boosting join our ensembles")
+    parser.add_argument("--refit", action="store_true", help="train our ensembles again on all rows, after the seconds")
     options = parser.parse_intermixed_args()
     rows = []
     for path, frame in frames(options):

@@ -34,12 +34,15 @@ def fit_ours(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     train, test = _parts(folder)
     study = study_of(train, per_step=options.what == "steps", storage=f"sqlite:///{folder / 'study.db'}")
     study.tune(timeout=options.seconds, n_workers=1 if options.one_core else 2)
+    if options.refit:
+        study.refit()
     predictor = study.predictor(with_references=options.with_references)
     found = predictor.predict(test) if options.kind == "regression" else predictor.predict_proba(test)
     if not _decides(options):
         return {"ours": np.asarray(found)}
     chosen = study.step_decider(with_references=options.with_references).output[:, 0]
-    return {"ours": np.asarray(found), f"ours{CHOOSE}": chosen, f"ours{ACT}": predictor.output(test)[:, 0]}
+    act = study.predictor(with_references=options.with_references, refit=False).output(test)[:, 0]
+    return {"ours": np.asarray(found), f"ours{CHOOSE}": chosen, f"ours{ACT}": act}
 
 
 def study_of(train: pd.DataFrame, *, per_step: bool, storage: str) -> Any:
@@ -232,6 +235,7 @@ def main() -> None:
     parser.add_argument("--peer-seconds", type=float, default=300)
     parser.add_argument("--one-core", action="store_true")
     parser.add_argument("--with-references", action="store_true")
+    parser.add_argument("--refit", action="store_true")
     options = parser.parse_args()
     found = FITS[options.system](options.folder, options)
     np.savez(options.folder / f"{options.system}.npz", allow_pickle=False, **found)

@@ -116,7 +116,7 @@ def find_in_parts(
         >>> from automl_nn.data.series.steps import SeriesColumns
         >>> steps = Steps.of(pd.DataFrame({"s": [0, 0, 0, 0]}), SeriesColumns("s"))
         >>> for found in find_in_parts(steps, Split(np.array([0, 1]), np.array([3])), np.zeros(4)):
-        ...     print(found.message)
+        ...     print(found.message.partition(" Networks")[0])
         Series were parted by time, their last 25 % of the steps choose: scores tell how well the same series go on.
     """
     if steps.columns.per_step and ends_tell(codes[:, None], steps):
@@ -135,7 +135,8 @@ def find_in_parts(
             "note",
             "",
             f"Series were parted by time, their last {share:.2g} % of the steps choose: scores tell how well the same "
-            "series go on.",
+            "series go on. Networks learn from these steps, the newest, only if trained again in the end (--refit, or "
+            "`Study.refit`).",
         )
     for code in sorted({*np.unique(codes[np.isfinite(codes)])} - {*np.unique(codes[val])}) if classes else ():
         yield Finding(

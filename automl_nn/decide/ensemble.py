@@ -60,10 +60,11 @@ def ensemble_weights(
         >>> ensemble_weights(Regression(("y",), "r2"), [y + 0.1, y + 0.2, y + 0.3, y + 9], y).round(2).tolist()
         [0.57, 0.43, 0.0, 0.0]
     """
-    labels = np.asarray(y)
-    greedy = greedy_weights(task, outputs, labels, row_weight=row_weight)
-    scores = proper_score(task, labels, row_weight)(_stacked(task, outputs))
-    best = np.argsort(-scores, kind="stable")[: min(N_EQUAL, -(-len(scores) // 2))]
+    labels, members = np.asarray(y), _stacked(task, outputs)
+    score = proper_score(task, labels, row_weight)
+    order = np.argsort(-score(members), kind="stable")
+    greedy = _greedy(members, order[:N_BEST], score, n_steps=N_STEPS, cap=CAP)
+    best = order[: min(N_EQUAL, -(-len(order) // 2))]
     share = EVIDENCE / (EVIDENCE + _evidence(task, labels, units))
     weights = (1 - share) * greedy
     weights[best] += share / len(best)
@@ -127,14 +128,19 @@ def greedy_weights(
     members = _stacked(task, outputs)
     score = proper_score(task, np.asarray(y), row_weight)
     candidates = np.argsort(-score(members), kind="stable")[:n_best]
-    path = _path(members[candidates], score, n_steps=n_steps, most=max(1, int(np.ceil(cap * n_steps))))
-    weights = np.zeros(len(members))
-    weights[candidates] = path
-    return weights
+    return _greedy(members, candidates, score, n_steps=n_steps, cap=cap)
 
 
 def _stacked(task: Task, outputs: Sequence[npt.ArrayLike]) -> Array:
     return np.stack([comparable(output, family=task.family) for output in outputs])
+
+
+def _greedy(
+    members: Array, candidates: npt.NDArray[np.int64], score: Callable[[Array], Array], *, n_steps: int, cap: float
+) -> Array:
+    weights = np.zeros(len(members))
+    weights[candidates] = _path(members[candidates], score, n_steps=n_steps, most=max(1, int(np.ceil(cap * n_steps))))
+    return weights
 
 
 def _path(members: Array, score: Callable[[Array], Array], *, n_steps: int, most: int) -> Array:

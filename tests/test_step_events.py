@@ -10,6 +10,7 @@ import pytest
 
 from automl_nn.cli import main
 from automl_nn.data.series.steps import SeriesColumns
+from automl_nn.decide.ensemble import ensemble_weights
 from automl_nn.decide.events.decision import EventCuts
 from automl_nn.decide.events.stored import weigh_events
 from automl_nn.errors import DecisionError
@@ -93,11 +94,15 @@ def test_groups_of_series_are_drawn_as_a_whole(storage, tmp_path):
     parting = Parting(group="site", val_share=0.4)
     by = SeriesColumns("s", "at")
     study = Study(frame, "y", series=by, settings=QUICK, parting=parting, storage=f"sqlite:///{tmp_path}/grouped.db")
-    study.tune(n_trials=1, references=False)
+    study.tune(n_trials=4, references=False)
     decider = study.step_decider()
     sites = frame["site"].to_numpy()[study.problem.steps.order[study.problem.split.val]]
     assert len(np.unique(decider.groups)) == 4 * len(np.unique(decider.units))
     assert [len(np.unique(decider.units[sites == site])) for site in np.unique(sites)] == [1] * len(np.unique(sites))
+    outputs, y = zip(*map(study.validation, range(4)), strict=True)
+    by_site, by_step = (ensemble_weights(study.task, outputs, y[0], units=units) for units in (decider.units, None))
+    assert study.ensemble() == pytest.approx({i: weight for i, weight in enumerate(by_site) if weight})
+    assert np.abs(by_site - by_step).max() > 0.1
     apart = weigh_events(replace(decider, units=None), n_bootstrap=10)
     assert weigh_events(decider, n_bootstrap=10).choice.utility_interval != apart.choice.utility_interval
     assert decider.weigh().to_json() != replace(decider, units=None).weigh().to_json()

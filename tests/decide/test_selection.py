@@ -66,6 +66,15 @@ def test_an_ensemble_of_one_trial_and_noise_gains_nothing():
     assert found.gain.score == pytest.approx(0.0, abs=0.02)
 
 
+def test_what_few_groups_choose_is_said_to_be_worth_what_it_is():
+    y, trials = noise(1)
+    bad = [y + 5 * output for output in noise(3, seed=1)[1]]
+    recording = np.arange(len(y)) * 10 // len(y)
+    found = honest_selection(TASK, [*trials, *bad], y, groups=recording)
+    assert found.gain.score < -0.2  # ten recordings cannot keep a poor network out
+    assert honest_selection(TASK, [*trials, *bad], y).gain.score > -0.02
+
+
 def test_references_are_compared_with_what_is_deployed():
     y, trials = noise(1)
     near, far = y + 0.1, y + 3.0

@@ -83,8 +83,7 @@ class Predictor:
 
     def __repr__(self) -> str:
         """One line, without the weights of the networks."""
-        read = f"models={len(self.networks)}, columns={len(self.schema)}"
-        return f"{type(self).__name__}({self.task.kind}, metric={self.task.metric!r}, {read})"
+        return f"{type(self).__name__}({self.task.kind}, metric={self.task.metric!r}, models={len(self.networks)})"
 
     def output(self, data: Any, *, images: Any = None) -> NDArray[np.float64]:
         """The networks' mean output for each row, free of the loss's own shift, `(n, d_out)`.

@@ -118,7 +118,8 @@ def test_positives_of_one_series_alone_part_all_series_by_time():
     y, numbers = problem.y[:, 0], problem.steps.numbers
     assert y[problem.split.train].sum() > 0 < y[problem.split.val].sum()
     assert set(numbers[problem.split.train]) == set(numbers[problem.split.val]) == {0, 1, 2, 3}
-    assert any("parted by time" in one.message for one in problem.findings)
+    (parted,) = (one.message for one in problem.findings if "parted by time" in one.message)
+    assert "--refit" in parted  # the newest steps train nothing otherwise
 
 
 def test_a_recording_whose_last_steps_hold_no_event_is_parted_earlier():

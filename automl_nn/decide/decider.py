@@ -39,8 +39,8 @@ class Decider:
         made_from: What a stored decision says of its origin: trials, fingerprint, number of rows, seed.
         seed: Seed of the resamples.
         default: The goal where none is given; the task's default unless given.
-        units: What resamples draw as a whole, (n_val,): groups of series, where steps belong to series; `groups` unless
-            given.
+        units: What belongs together beyond that, (n_val,): groups of series; `groups` unless given.
+        drawn: What resamples of rows draw as a whole, (n_val,): blocks of time of a few series; `units` unless given.
     """
 
     task: Task
@@ -51,6 +51,7 @@ class Decider:
     seed: int = 0
     default: Goal | None = None
     units: npt.NDArray[Any] | None = None
+    drawn: npt.NDArray[Any] | None = None
 
     def weigh(self, goal: Goal | None = None, *, prevalence: float | None = None) -> Decision:
         """The best decision for a goal; it is not stored.
@@ -62,8 +63,9 @@ class Decider:
         Raises:
             DecisionError: The goal is impossible, or the stored rows do not carry it.
         """
-        goal, units = goal or self.default, self.groups if self.units is None else self.units
-        return decide(self.task, self.output, self.y, goal=goal, groups=units, prevalence=prevalence, seed=self.seed)
+        goal = goal or self.default
+        drawn = next((one for one in (self.drawn, self.units) if one is not None), self.groups)
+        return decide(self.task, self.output, self.y, goal=goal, groups=drawn, prevalence=prevalence, seed=self.seed)
 
     def keep(self, decision: Decision, *, store: "Store", study_id: int, run_id: int | None) -> None:
         """Store a decision as a row: what was asked, what it was made from, what came out, and when.

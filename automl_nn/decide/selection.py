@@ -48,12 +48,17 @@ class Estimate:
     """A score on rows that chose nothing.
 
     Args:
-        score: The task's metric, greater is better.
+        score: The task's metric, greater is better; NaN where no resample can tell, as of rows of a single group.
         interval: Where it lies on new rows, with 90 % confidence.
     """
 
     score: float
     interval: tuple[float, float]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether resamples could tell."""
+        return bool(np.isfinite([self.score, *self.interval]).all())
 
     def with_unseen(self, by: float) -> "Estimate":
         """The same with allowance for errors that are yet to come; see `still_to_come`."""
@@ -128,6 +133,7 @@ def honest_selection(
     partners: Sequence[Outputs] = (),
     references: Mapping[str, Outputs] | None = None,
     groups: npt.NDArray[Any] | None = None,
+    units: npt.NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> Honest:
     """What the best trial and the ensemble are worth on rows that did not choose them.
@@ -139,6 +145,7 @@ def honest_selection(
         partners: Outputs of what may join an ensemble and is no trial, or was pruned.
         references: Name of a reference to its outputs.
         groups: Group of each row `(n_rows,)`; the rows of a group are drawn together.
+        units: What each row belongs to for `ensemble_weights` `(n_rows,)`; its group unless given.
         seed: Seed of the resamples.
 
     Source:
@@ -157,16 +164,17 @@ def honest_selection(
         >>> task.score(y, trials[0]) > honest.best.score
         True
     """
-    unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
-    drawn = Resamples.draw(unit, n=_n_resamples(task, len(y)), seed=seed)
+    group = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
+    unit = group if units is None else units
+    drawn = Resamples.draw(group, n=_n_resamples(task, len(y)), seed=seed)
     contest = _contest(task, trials, y, drawn)
     winners = np.argmax(np.nan_to_num(contest.inside, nan=-np.inf), axis=0)
     left_out = contest.outside[winners, np.arange(drawn.n)]
-    usual = np.nanmean(contest.outside, axis=1)
-    best = _estimate(float(np.mean(contest.scores[winners]) + np.nanmean(left_out - usual[winners])), left_out)
+    usual = np.array([_mean(scores) for scores in contest.outside])
+    best = _estimate(float(np.mean(contest.scores[winners])) + _mean(left_out - usual[winners]), left_out)
     together = _ensembles(task, contest, partners, y, drawn, unit=unit)
     gain = together - left_out[: len(together)]
-    ensemble = _estimate(best.score + float(np.nanmean(gain)), together) if len(together) else None
+    ensemble = _estimate(best.score + _mean(gain), together) if len(together) else None
     deployed = (best.score, left_out) if ensemble is None else (ensemble.score, together)
     alone = still_to_come(task, y, contest.outputs[0])
     blended = alone if ensemble is None else still_to_come(task, y, _together(task, contest, partners, y, unit=unit))
@@ -174,7 +182,7 @@ def honest_selection(
     return Honest(
         best=best,
         ensemble=None if ensemble is None else ensemble.with_unseen(blended),
-        gain=None if ensemble is None else _estimate(float(np.nanmean(gain)), gain).with_unseen(blended - alone),
+        gain=None if ensemble is None else _estimate(_mean(gain), gain).with_unseen(blended - alone),
         optimism=float(contest.scores[0]) - best.score,
         within_noise=_within_noise(contest.inside),
         references={
@@ -246,6 +254,12 @@ def _wins(inside: Sequence[Array]) -> bool:
     """Whether one of the last block of trials is the best of any resample."""
     best = np.argmax(np.nan_to_num(np.array(inside), nan=-np.inf), axis=0)
     return bool((best >= len(inside) - BLOCK).any())
+
+
+def _mean(scores: Array) -> float:
+    """The mean of the resamples that have a score; NaN if none has."""
+    known = scores[np.isfinite(scores)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _estimate(score: float, left_out: Array) -> Estimate:

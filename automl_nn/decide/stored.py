@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from automl_nn.decide.blocks import MIN_UNITS, blocks_of_time
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend, ensemble_weights
 from automl_nn.decide.selection import Honest, honest_selection
@@ -108,13 +109,23 @@ class Stored:
 
     @property
     def units(self) -> NDArray[np.int64] | None:
-        """What is resampled together `(n_val,)`: rows of a group, or of a series, or all series of a group."""
+        """What belongs together `(n_val,)`: rows of a group, or of a series, or all series of a group."""
         groups = self.groups
         if groups is None:
             return None
         numbers = groups.ravel().astype(np.int64)
         by_series = self.spec.get(SERIES_GROUPS)
         return numbers if by_series is None else np.asarray(by_series, dtype=np.int64)[numbers]
+
+    @property
+    def drawn(self) -> NDArray[np.int64] | None:
+        """What resamples draw as a whole `(n_val,)`: `units`, or blocks of time of fewer recordings than that takes."""
+        units, groups = self.units, self.groups
+        few = units is not None and len(np.unique(units)) < MIN_UNITS
+        if groups is None or not few or not self.spec.get("series", {}).get("per_step"):
+            return units
+        labels = None if self._task.family == "values" else self.labels
+        return blocks_of_time(groups.ravel().astype(np.int64), labels)
 
     def output(self, member: Member) -> NDArray[np.float32]:
         """Outputs `(n_val, d_out)` of a trial or a reference for the rows that choose."""
@@ -193,7 +204,8 @@ class Stored:
             self.labels,
             partners=list(references.values()) if with_references and trial is None else (),
             references=references,
-            groups=self.units,
+            groups=self.drawn,
+            units=self.units,
             seed=seed,
         )
         simplest = min(honest.within_noise, key=lambda i: (rows[i]["n_parameters"] or np.inf, rows[i]["seconds"]))

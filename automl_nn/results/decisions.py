@@ -142,6 +142,7 @@ class Decisions(Trials):
             seed=self._seed,
             default=GOALS_OF_METRICS.get(self._spec.get("judged_by", "")),
             units=self._stored.units,
+            drawn=self._stored.drawn,
         )
 
     @property

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MOST_SHOWN = 8
 """Trials that are named one by one."""
 
+UNKNOWN = "not known, since too few recordings, groups or events are there to leave some out"
+"""Of a score that no resample can tell."""
+
 
 def verdict(honest: Honest, *, metric: str, with_references: bool = False) -> str:
     """One sentence on the networks beside a linear model and untuned boosting; the first line of every result.
@@ -31,8 +34,10 @@ def verdict(honest: Honest, *, metric: str, with_references: bool = False) -> st
         >>> verdict(honest, metric="roc_auc")
         'The networks are worse than a linear model: roc_auc 0.7000 on new rows, a linear model 0.9000.'
     """
-    own = f"{metric} {number(honest.deployed.score)} on new rows"
     who = "The networks, simpler models among them," if with_references else "The networks"
+    if not honest.deployed.is_known:
+        return f"{who} may be good by luck: their {metric} on new rows is {UNKNOWN}."
+    own = f"{metric} {number(honest.deployed.score)} on new rows"
     if not honest.references:
         return f"{who} have {own}; no simpler model was fitted to compare them with."
     worse = {name: against for name, against in honest.references.items() if against.is_worse}
@@ -128,6 +133,8 @@ def honest_words(honest: Honest) -> dict[str, str]:
         >>> honest_words(Honest(estimate, None, None, 0.1, (4, 2), {}, 9, 100, simplest=2))
         {'on new rows': '0.7000 [0.6000, 0.8000]', 'within noise': 'trials 4, 2; the simplest is 2'}
     """
+    if not honest.deployed.is_known:
+        return {"on new rows": UNKNOWN}
     words = {"on new rows": _interval(honest.best)}
     if honest.ensemble is not None and honest.gain is not None:
         gain = honest.gain

@@ -36,6 +36,15 @@ def test_without_references_nothing_is_compared():
     assert verdict(honest(), metric="r2").endswith("no simpler model was fitted to compare them with.")
 
 
+def test_what_no_resample_can_tell_is_said_to_be_unknown():
+    unknown, nan = Estimate(float("nan"), (float("nan"),) * 2), float("nan")
+    alone = Honest(unknown, unknown, unknown, nan, (3,), {"linear": Against(0.6, nan, (nan, nan))}, 9, 200, 3)
+    assert verdict(alone, metric="roc_auc").startswith(
+        "The networks may be good by luck: their roc_auc on new rows is n"
+    )
+    assert honest_words(alone)["on new rows"].startswith("not known, since too few recordings, groups or events")
+
+
 def test_words_tell_the_interval_the_ensemble_and_the_simplest():
     words = honest_words(honest())
     assert words["on new rows"] == "0.7000 [0.6000, 0.8000]"

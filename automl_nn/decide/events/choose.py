@@ -7,8 +7,9 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from automl_nn.decide.blocks import MIN_UNITS
 from automl_nn.decide.events.goals import event_utility, in_alarms
-from automl_nn.decide.events.grid import MIN_UNITS, Axes, Recording, axes_for, record, tally_triggers
+from automl_nn.decide.events.grid import Axes, Recording, axes_for, record, tally_triggers
 from automl_nn.decide.events.rules import (
     DEFAULT,
     EVENT_RULES,

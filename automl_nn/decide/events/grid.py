@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from automl_nn.decide.blocks import MIN_UNITS, block_starts
 from automl_nn.decide.cells import evenly
 from automl_nn.decide.events.trigger import Ends, Trigger, cooled, joined, started
 from automl_nn.task.event_metrics import Column, judged
@@ -26,8 +27,8 @@ MAX_SHARE, MAX_KEPT, MAX_RATIO = 0.5, 2_000_000, 2
 """A threshold that more steps reach than half of them, and than 2,000,000 or 2 for each step near an event, is not
 tried."""
 
-MIN_UNITS, MAX_UNITS, N_BLOCKS = 10, 400, 200
-"""Fewer series than this are drawn in blocks of time, about `N_BLOCKS` of them; more than `MAX_UNITS` in bundles."""
+MAX_UNITS = 400
+"""More series than this are drawn in bundles."""
 
 
 @final
@@ -112,8 +113,7 @@ def _units(
     if n >= MIN_UNITS:
         bundle = rng.permutation(n) % min(n, MAX_UNITS)
         return offsets[filled], bundle[np.unique(unit, return_inverse=True)[1]]
-    length = max(-(-true.n_steps // N_BLOCKS), 4 * int(windows.length.max(initial=1)))
-    blocks = np.unique(np.concatenate([np.arange(offsets[i], offsets[i + 1], length) for i in filled]))
+    blocks = block_starts(np.r_[offsets[filled], true.n_steps], longest=int(windows.length.max(initial=1)))
     return blocks, np.arange(len(blocks))
 
 

@@ -24,7 +24,7 @@ from automl_nn.model.images import PIXELS, ImageRows
 from automl_nn.model.initializers import INITIALIZERS, check_symmetry, spread_biases
 from automl_nn.model.network import Network, evaluating
 from automl_nn.model.normalizations import NORMALIZATIONS
-from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
+from automl_nn.model.numeric import NUMERIC_EMBEDDINGS, numeric_embeddings
 from automl_nn.model.readings import READINGS, Reading
 from automl_nn.model.recipes import RECIPES
 from automl_nn.model.ridge import Answers
@@ -45,8 +45,12 @@ N_WINDOWS, N_ANSWERED = 512, 2048
 """Training windows that a backbone looks at before it is trained, and those that it is fitted to with their answers."""
 
 
-def model_space() -> Space:
-    """Everything about a network that is searched.
+def model_space(*, n_rows: int = 0, n_numeric: int = 0) -> Space:
+    """Everything about a network that is searched, with ranges that suit the data.
+
+    Args:
+        n_rows: Rows that train.
+        n_numeric: Numeric columns.
 
     Example:
         >>> from automl_nn.space.draw import defaults
@@ -55,7 +59,7 @@ def model_space() -> Space:
     """
     return {
         "encoder": ENCODERS,
-        "embedding": NUMERIC_EMBEDDINGS,
+        "embedding": numeric_embeddings(n_rows=n_rows, n_numeric=n_numeric),
         "d_category": Held(Integer(2, 32, default=8, log=True, valid=(1, 1024))),
         "backbone": BACKBONES,
         "recipe": RECIPES,

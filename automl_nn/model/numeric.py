@@ -16,6 +16,9 @@ from automl_nn.space.ranges import Held, Integer, Real
 N_SAMPLE = 16_384
 """Training rows whose quantiles are the borders of bins."""
 
+ROWS_OF_BIN, LEAST_BINS, MOST_BINS, MOST_PLACES = 200, 32, 256, 4096
+"""Rows for each bin of a column, bins of a column at least and at most, and bins of all columns together."""
+
 Numbers = Float[Tensor, "n_rows n_numeric"]
 
 
@@ -257,28 +260,49 @@ def piecewise_linear(*, n_bins: int, d_embedding: int, k: int, x: Numbers) -> Nu
     return PiecewiseLinear(k=k, x=x, n_bins=n_bins, d_embedding=d_embedding)
 
 
-NUMERIC_EMBEDDINGS: Options[NumericEmbedding] = Options(
-    "embedding",
-    {
-        "none": Option(raw, source="none: the columns as they are"),
-        "periodic": Option(
-            periodic,
-            {
-                "sigma": Real(0.01, 10.0, default=0.1, log=True, valid=(1e-4, 100.0)),
-                "n_frequencies": Held(Integer(8, 64, default=16, log=True, valid=(1, 1024))),
-                "d_embedding": Held(Integer(2, 32, default=4, log=True, valid=(2, 256))),
-            },
-            source="arXiv:2407.04491, default; range of sigma from arXiv:2203.05556",
-        ),
-        "piecewise": Option(
-            piecewise_linear,
-            {
-                "n_bins": Integer(4, 64, default=32, log=True, valid=(1, 1024)),
-                "d_embedding": Held(Integer(4, 32, default=8, log=True, valid=(1, 256))),
-            },
-            source="arXiv:2203.05556; ranges within those of arXiv:2410.24210",
-        ),
-    },
-    default="piecewise",
-)
-"""What numeric columns become: made from their knobs, `k` and the training rows `x`."""
+def numeric_embeddings(*, n_rows: int = 0, n_numeric: int = 0) -> Options[NumericEmbedding]:
+    """What numeric columns become: made from their knobs, `k` and the training rows `x`.
+
+    Bins are `ROWS_OF_BIN` rows wide at the start, within `LEAST_BINS` to `MOST_BINS`: where rows are many, finer ones
+    tell more. Of wide tables they are fewer, since each step computes all of them: `MOST_PLACES` for a row.
+
+    Args:
+        n_rows: Rows that train.
+        n_numeric: Numeric columns.
+
+    Example:
+        >>> from automl_nn.space.draw import defaults
+        >>> space = {"embedding": numeric_embeddings(n_rows=26_000, n_numeric=6)}
+        >>> defaults(space)["embedding"]
+        {'name': 'piecewise', 'n_bins': 130, 'd_embedding': 8}
+    """
+    most = min(MOST_BINS, MOST_PLACES // max(n_numeric, 1))
+    n_bins = max(LEAST_BINS, min(most, n_rows // ROWS_OF_BIN))
+    return Options(
+        "embedding",
+        {
+            "none": Option(raw, source="none: the columns as they are"),
+            "periodic": Option(
+                periodic,
+                {
+                    "sigma": Real(0.01, 10.0, default=0.1, log=True, valid=(1e-4, 100.0)),
+                    "n_frequencies": Held(Integer(8, 64, default=16, log=True, valid=(1, 1024))),
+                    "d_embedding": Held(Integer(2, 32, default=4, log=True, valid=(2, 256))),
+                },
+                source="arXiv:2407.04491, default; range of sigma from arXiv:2203.05556",
+            ),
+            "piecewise": Option(
+                piecewise_linear,
+                {
+                    "n_bins": Integer(4, 2 * n_bins, default=n_bins, log=True, valid=(1, 1024)),
+                    "d_embedding": Held(Integer(4, 32, default=8, log=True, valid=(1, 256))),
+                },
+                source="arXiv:2203.05556; ranges within those of arXiv:2410.24210",
+            ),
+        },
+        default="piecewise",
+    )
+
+
+NUMERIC_EMBEDDINGS = numeric_embeddings()
+"""The same where the number of rows is not known."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from automl_nn.model.numeric import NUMERIC_EMBEDDINGS, Periodic, PiecewiseLinear, borders
+from automl_nn.model.numeric import NUMERIC_EMBEDDINGS, Periodic, PiecewiseLinear, borders, numeric_embeddings
 
 
 def test_periodic_embeddings_follow_their_formula():
@@ -89,3 +89,12 @@ def test_a_value_that_fills_many_bins_leaves_the_others_to_the_other_values():
 def test_values_that_do_not_repeat_are_parted_at_their_quantiles():
     values = np.random.default_rng(0).normal(size=501)
     np.testing.assert_allclose(borders(values, 12), np.quantile(values, np.linspace(0, 1, 13)))
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_numeric", "n_bins"),
+    [(0, 0, 32), (3_000, 5, 32), (13_000, 8, 65), (1_000_000, 8, 256), (1_000_000, 64, 64), (1_000_000, 500, 32)],
+)
+def test_more_rows_have_finer_bins_and_wide_tables_fewer(n_rows, n_numeric, n_bins):
+    space = numeric_embeddings(n_rows=n_rows, n_numeric=n_numeric)["piecewise"].space
+    assert (space["n_bins"].start, space["n_bins"].high) == (n_bins, 2 * n_bins)

@@ -16,19 +16,20 @@ from automl_nn.task.base import Task
 from automl_nn.train.space import train_space
 
 
-def default_space(task: Task, *, n_rows: int) -> Space:
+def default_space(task: Task, *, n_rows: int, n_numeric: int = 0) -> Space:
     """All that may be searched for this task.
 
     Args:
         task: What is asked; it decides which losses there are.
-        n_rows: Rows that train; they decide the number of epochs and the batch sizes.
+        n_rows: Rows that train; they decide the number of epochs, the batch sizes and the bins of numeric columns.
+        n_numeric: Numeric columns; of many there are fewer bins each.
 
     Returns:
         The groups `model` (the network), `train` (how it is trained) and `search` (how trials are chosen; never
         searched).
     """
     return {
-        "model": model_space(),
+        "model": model_space(n_rows=n_rows, n_numeric=n_numeric),
         "train": train_space(task.family, n_rows=n_rows),
         "search": {
             "sampler": Held(Choice(tuple(SAMPLERS))),
@@ -44,7 +45,8 @@ def space_for(problem: Problem) -> Space:
     Args:
         problem: What is given.
     """
-    space = default_space(problem.task, n_rows=len(problem.split.train))
+    n_numeric = sum(column.role == "numeric" for column in problem.table.used)
+    space = default_space(problem.task, n_rows=len(problem.split.train), n_numeric=n_numeric)
     if problem.steps is None and problem.images is None:
         return space
     # one at a time: stacks of recurrent and convolutional networks save no time

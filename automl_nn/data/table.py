@@ -114,6 +114,11 @@ class Table:
         """The columns that are not dropped."""
         return tuple(column for column in self.columns if column.role != "dropped")
 
+    @property
+    def n_numeric(self) -> int:
+        """Number of numeric columns, the parts of moments not counted."""
+        return sum(column.role == "numeric" for column in self.columns)
+
     def take(self, rows: npt.ArrayLike) -> "Table":
         """These rows, by position and in this order; their values are not copied before they are asked for.
 

@@ -45,8 +45,7 @@ def space_for(problem: Problem) -> Space:
     Args:
         problem: What is given.
     """
-    n_numeric = sum(column.role == "numeric" for column in problem.table.used)
-    space = default_space(problem.task, n_rows=len(problem.split.train), n_numeric=n_numeric)
+    space = default_space(problem.task, n_rows=len(problem.split.train), n_numeric=problem.table.n_numeric)
     if problem.steps is None and problem.images is None:
         return space
     # one at a time: stacks of recurrent and convolutional networks save no time

@@ -5,7 +5,7 @@ from typing import Any
 
 from automl_nn.model.backbones import BACKBONES, MAPS
 from automl_nn.model.backbones.fusion import BLIND, FUSION
-from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
+from automl_nn.model.numeric import numeric_embeddings
 from automl_nn.search.problems.problem import Problem, has_gaps, takes_unlabelled
 from automl_nn.space.options import Options, Space
 from automl_nn.space.ranges import Choice, Held, Integer, Real, Value
@@ -76,7 +76,8 @@ def suited(space: Mapping[str, Any], problem: Problem) -> Space:
         model["backbone"] = Options(
             "backbone", {**table, "blind": BLIND}, default=table.default, searched=(*table.searched, "blind")
         )
-        model |= {"embedding": NUMERIC_EMBEDDINGS, "beside": beside, "fusion": FUSION}
+        embedding = numeric_embeddings(n_rows=len(problem.split.train), n_numeric=problem.table.n_numeric)
+        model |= {"embedding": embedding, "beside": beside, "fusion": FUSION}
     if problem.task.kind == "multilabel":
         train["loss"] = LABEL_LOSSES.search(*LABEL_LOSSES)
     if problem.task.family == "embedding":

@@ -76,6 +76,7 @@ def fit_lightgbm(train: pd.DataFrame, test: pd.DataFrame, *, kind: str, seconds:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     end, best = time.monotonic() + seconds, {"score": -np.inf, "output": np.empty(0)}
     x, y = train.drop(columns="target"), train["target"]
+    x.columns = test.columns = [f"c{i}" for i in range(len(test.columns))]  # it refuses names like "speed [rpm]"
     fit, val = train_test_split(
         np.arange(len(y)), test_size=0.2, random_state=0, stratify=y if kind != "regression" else None
     )

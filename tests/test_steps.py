@@ -354,3 +354,15 @@ def test_the_first_trials_of_steps_find_what_is_unusual_at_any_scale(tmp_path):
     names = [entry.get("model.backbone.name") for entry in STEP_PORTFOLIO]
     assert "surroundings" in names[:2]
     study.store.close()
+
+
+@pytest.mark.parametrize(("n_events", "is_known"), [(60, True), (6, False)])
+def test_one_recording_says_how_good_its_networks_are_or_that_nobody_knows(n_events, is_known):
+    x, y = np.random.default_rng(0).normal(scale=0.3, size=3_000), np.zeros(3_000, dtype=int)
+    for at in np.linspace(20, 2_980, n_events).astype(int):
+        x[at : at + 2], y[at : at + 2] = (3, -3), 1
+    frame = pd.DataFrame({"t": np.arange(3_000), "x": x, "y": y})
+    study = Study(frame, "y", series=SeriesColumns(None, "t"), settings=QUICK)
+    found = study.tune(n_trials=2).honest_score()
+    assert found.deployed.is_known == is_known
+    assert ("may be good by luck" in study.verdict()) != is_known

@@ -65,15 +65,26 @@ def ensemble_weights(
     order = np.argsort(-score(members), kind="stable")
     greedy = _greedy(members, order[:N_BEST], score, n_steps=N_STEPS, cap=CAP)
     best = order[: min(N_EQUAL, -(-len(order) // 2))]
-    share = EVIDENCE / (EVIDENCE + _evidence(task, labels, units))
+    share = EVIDENCE / (EVIDENCE + evidence(task, labels, units))
     weights = (1 - share) * greedy
     weights[best] += share / len(best)
     kept = np.where((greedy > 0) | (weights >= LEAST), weights, 0.0)
     return np.asarray(kept / kept.sum())
 
 
-def _evidence(task: Task, y: npt.NDArray[np.floating], units: npt.NDArray[np.int64] | None) -> int:
-    """Units of other classes than the commonest; of the label that has fewest. All units where values are predicted."""
+def evidence(task: Task, y: npt.NDArray[np.floating], units: npt.NDArray[np.int64] | None) -> int:
+    """Units of other classes than the commonest; of the label that has fewest. All units where values are predicted.
+
+    Args:
+        task: What the labels mean.
+        y: Encoded labels, NaN where missing, `(n_rows, d_y)`.
+        units: What each row belongs to `(n_rows,)`; each row stands alone unless given.
+
+    Example:
+        >>> from automl_nn.task.tasks import Binary
+        >>> evidence(Binary(("fault",), "roc_auc"), np.array([[0.0], [1.0], [1.0], [0.0]]), np.array([0, 1, 1, 1]))
+        1
+    """
     unit = np.arange(len(y)) if units is None else units
     if task.family == "values":
         return len(np.unique(unit[np.isfinite(y).any(axis=1)]))

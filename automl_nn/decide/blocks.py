@@ -9,7 +9,7 @@ import numpy.typing as npt
 Indices = npt.NDArray[np.int64]
 
 MIN_UNITS, N_BLOCKS = 10, 200
-"""Fewer recordings than this are drawn in blocks of time, about `N_BLOCKS` of them."""
+"""To decide on events, fewer recordings than this are drawn in blocks of time, about `N_BLOCKS` of them."""
 
 LEAST_FILLED = 5
 """Blocks that hold an event, or another class than the commonest, at least: resamples of fewer tell nothing."""

@@ -40,7 +40,7 @@ class Decider:
         seed: Seed of the resamples.
         default: The goal where none is given; the task's default unless given.
         units: What belongs together beyond that, (n_val,): groups of series; `groups` unless given.
-        drawn: What resamples of rows draw as a whole, (n_val,): blocks of time of a few series; `units` unless given.
+        drawn: What resamples of rows draw as a whole, (n_val,): blocks of time of a single one; `units` unless given.
     """
 
     task: Task

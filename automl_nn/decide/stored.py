@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl_nn.decide.blocks import LEAST_FILLED, MIN_UNITS, blocks_of_time
+from automl_nn.decide.blocks import LEAST_FILLED, blocks_of_time
 from automl_nn.decide.decision import Decision
 from automl_nn.decide.ensemble import blend, ensemble_weights, evidence
 from automl_nn.decide.selection import Honest, honest_selection
@@ -119,13 +119,13 @@ class Stored:
 
     @property
     def drawn(self) -> NDArray[np.int64] | None:
-        """What resamples draw as a whole `(n_val,)`: `units`, or blocks of time of fewer recordings than that takes.
+        """What resamples draw as a whole `(n_val,)`: `units`, or blocks of time of a single recording.
 
         Too few blocks that hold an event tell nothing, so they are not drawn.
         """
         units, groups = self.units, self.groups
-        few = units is not None and len(np.unique(units)) < MIN_UNITS
-        if groups is None or not few or not self.spec.get("series", {}).get("per_step"):
+        alone = units is not None and len(np.unique(units)) == 1
+        if groups is None or not alone or not self.spec.get("series", {}).get("per_step"):
             return units
         y = self.labels
         blocks = blocks_of_time(groups.ravel().astype(np.int64), None if self._task.family == "values" else y)

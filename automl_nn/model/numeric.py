@@ -16,7 +16,7 @@ from automl_nn.space.ranges import Held, Integer, Real
 N_SAMPLE = 16_384
 """Training rows whose quantiles are the borders of bins."""
 
-ROWS_OF_BIN, LEAST_BINS, MOST_BINS, MOST_PLACES = 200, 32, 256, 4096
+ROWS_OF_BIN, LEAST_BINS, MOST_BINS, MOST_PLACES = 200, 32, 256, 2048
 """Rows for each bin of a column, bins of a column at least and at most, and bins of all columns together."""
 
 Numbers = Float[Tensor, "n_rows n_numeric"]

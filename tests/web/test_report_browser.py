@@ -7,12 +7,21 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from automl_nn.cli import main
+from automl_nn.errors import InputError
 from automl_nn.results.stored import StoredResults
 from automl_nn.store.store import Store
 from automl_nn.web.pdf import find_browser, pdf_of
 from automl_nn.web.report import report, report_html
 
-pytestmark = pytest.mark.slow
+
+def has_browser():
+    try:
+        return bool(find_browser())
+    except InputError:
+        return False
+
+
+pytestmark = [pytest.mark.skipif(not has_browser(), reason="needs Chromium, Chrome or Edge"), pytest.mark.slow]
 
 
 @pytest.fixture

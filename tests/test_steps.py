@@ -1,5 +1,7 @@
 """Labels per step, from a long frame to predictions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -366,3 +368,5 @@ def test_one_recording_says_how_good_its_networks_are_or_that_nobody_knows(n_eve
     found = study.tune(n_trials=2).honest_score()
     assert found.deployed.is_known == is_known
     assert ("may be good by luck" in study.verdict()) != is_known
+    decider = study.decider()
+    assert decider.weigh().to_json() != replace(decider, drawn=None).weigh().to_json()

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from automl_nn.model.backbones.base import Backbone
+from automl_nn.model.backbones.narrow import are_narrow, convolve_narrow
 from automl_nn.model.stack import apart, together
 from automl_nn.space.options import Space
 from automl_nn.space.ranges import Choice, Held, Integer
@@ -212,6 +213,7 @@ class Convolution2d(nn.Module):
         super().__init__()
         self.zero, self.factor, self.rounds = zero, 1.0, False
         self._n_taps, self._stride, self._n_groups = n_taps, stride, n_groups
+        self._is_plain = stride == n_groups == 1
         self.weight = nn.Parameter(torch.zeros(k, n_taps * n_taps * d_in // n_groups, d_out))
         self.bias = nn.Parameter(torch.zeros(k, d_out))
 
@@ -230,6 +232,9 @@ class Convolution2d(nn.Module):
         self, x: Float[Tensor, "batch height width d_in"], weight: Float[Tensor, "_ d_out"], bias: Tensor | None
     ) -> Float[Tensor, "batch h w d_out"]:
         squares = weight.view(self._n_taps, self._n_taps, -1, weight.shape[1]).permute(3, 2, 0, 1)
+        squares = squares.contiguous(memory_format=torch.channels_last)  # once, or each way does it again
+        if self._is_plain and bias is not None and x.dtype == torch.bfloat16 and are_narrow(x, n_taps=self._n_taps):
+            return convolve_narrow(x, squares, bias)
         reach = self._n_taps // 2
         y = F.conv2d(x.permute(0, 3, 1, 2), squares, bias, stride=self._stride, padding=reach, groups=self._n_groups)
         return y.permute(0, 2, 3, 1)

@@ -2,6 +2,7 @@
 
     python benchmarks/peers.py                                                       # tables that scikit-learn bundles
     python benchmarks/peers.py a.parquet b.csv --target y --seconds 60 --splits 3 --python peers/bin/python
+    python benchmarks/peers.py a.parquet --target y --splits 3 --results found.jsonl             # goes on from it
 
 Each system is a process of its own that gets the same training rows, the same seconds and all cores, one after the
 other, and writes its predictions for rows that nobody has seen. `boosting` (scikit-learn's, untuned) needs no more than
@@ -13,6 +14,7 @@ squared error in units of the target's deviation for numbers; then the mean rank
 """
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -136,8 +138,10 @@ def run_one(system: str, folder: Path, *, kind: str, seconds: float) -> None:
     np.savez(folder / f"{system}.npz", allow_pickle=False, **predictions)
 
 
-def errors(frame: pd.DataFrame, systems: dict[str, str], *, seed: int, seconds: float) -> dict[str, float]:
-    """What each system scores on one split; smaller is better."""
+def errors(
+    frame: pd.DataFrame, systems: dict[str, str], *, seed: int, seconds: float
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Each system, and what it scores on one split; smaller is better."""
     from sklearn.model_selection import train_test_split
 
     kind = kind_of(frame["target"])
@@ -145,7 +149,6 @@ def errors(frame: pd.DataFrame, systems: dict[str, str], *, seed: int, seconds: 
         frame = frame.assign(target=pd.factorize(frame["target"], sort=True)[0])
     strata = None if kind == "regression" else frame["target"]
     train, test = train_test_split(frame, test_size=0.25, stratify=strata, random_state=seed)
-    found = {}
     with tempfile.TemporaryDirectory() as folder:
         train.to_parquet(Path(folder) / "train.parquet")
         test.drop(columns="target").to_parquet(Path(folder) / "test.parquet")
@@ -154,9 +157,8 @@ def errors(frame: pd.DataFrame, systems: dict[str, str], *, seed: int, seconds: 
             if subprocess.run(line, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
                 print(f"{system} failed", file=sys.stderr)
                 continue
-            for name, prediction in np.load(Path(folder) / f"{system}.npz").items():
-                found[name] = error(test["target"].to_numpy(), prediction, kind=kind)
-    return found
+            found = np.load(Path(folder) / f"{system}.npz").items()
+            yield system, {name: error(test["target"].to_numpy(), output, kind=kind) for name, output in found}
 
 
 def kind_of(target: pd.Series) -> str:
@@ -196,6 +198,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--splits", type=int, default=1)
     parser.add_argument("--python", help="of the environment in which the peers are installed")
+    parser.add_argument(
+        "--results", type=Path, help="JSON lines that results are added to; what is in it is not run again"
+    )
     for hidden in ("--one", "--folder", "--kind"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -204,12 +209,33 @@ def main() -> None:
         return
     systems = {"ours": sys.executable, "boosting": sys.executable}
     systems |= dict.fromkeys(PEERS, given.python) if given.python else {}
-    rows = []
-    for name, frame in tables(given.files, given.target):
-        for seed in range(given.splits):
-            rows.append({"table": name, **errors(frame, systems, seed=seed, seconds=given.seconds)})
-            print(json.dumps(rows[-1]), flush=True)
-    means = pd.DataFrame(rows).groupby("table").mean()
+    kept = read(given.results)
+    named = list(tables(given.files, given.target))
+    for (name, frame), split in itertools.product(named, range(given.splits)):
+        asked = {"table": name, "split": split, "seconds": given.seconds}
+        known = [found["system"] for found in kept if asked.items() <= found.items()]
+        left = {system: python for system, python in systems.items() if system not in known}
+        for system, found in errors(frame, left, seed=split, seconds=given.seconds):
+            kept.append({**asked, "system": system, "errors": found})
+            line = json.dumps(kept[-1])
+            print(line, flush=True)
+            if given.results:
+                with given.results.open("a") as file:
+                    file.write(f"{line}\n")
+    names = [name for name, _ in named]
+    show([found for found in kept if found["table"] in names and found["seconds"] == given.seconds])
+
+
+def read(results: Path | None) -> list[dict[str, Any]]:
+    """What earlier runs left."""
+    lines = results.read_text().splitlines() if results and results.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def show(found: list[dict[str, Any]]) -> None:
+    """The mean error of each system on each table over its splits, and its mean rank."""
+    rows = pd.DataFrame([{"table": one["table"], **one["errors"]} for one in found])
+    means = rows.groupby("table").mean()
     print(means.round(4).to_string())
     print(means.drop(columns="ours, best trial").rank(axis=1).mean().round(2).to_string())
 

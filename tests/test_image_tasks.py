@@ -6,7 +6,9 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from automl_nn import DataError, ImageClassifier, ImageEmbedder, ImageRegressor, Predictor, Study, TargetError
+from automl_nn.data.images.arrays import Images
 from automl_nn.data.images.maps import Maps
+from automl_nn.search.problems.images import pose_images
 
 SMALL = {"model.backbone.d_block": 8, "train.n_epochs": 20, "train.optimizer.lr": 5e-3}
 CNN = SMALL | {"model.backbone.name": "cnn", "model.backbone.n_blocks": 1, "model.backbone.n_residual": 0}
@@ -162,6 +164,12 @@ def test_embeddings_bring_a_class_together_and_count_triplets(loss, tmp_path):
     counts = epochs[[f"val.{ease}_triplets" for ease in ("hard", "semi_hard", "easy")]]
     n_val = pd.Series(y[embedder_val(embedder)]).value_counts()
     assert (counts.sum(axis=1) == sum(n * (n - 1) * (n_val.sum() - n) for n in n_val)).all()
+
+
+def test_classes_of_embeddings_are_told_by_their_names():
+    images, y = spots()[0], pd.DataFrame({"y": ["often"] * (N - 9) + ["rare"] * 9})
+    (found,) = (f for f in pose_images(y, ["y"], Images.of(images), kind="embedding").findings if f.kind == "classes")
+    assert found.message.startswith("The rarest of 2 classes is rare with 9 of 64 rows")
 
 
 def embedder_val(embedder):

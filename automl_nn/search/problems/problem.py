@@ -29,6 +29,7 @@ from automl_nn.model.texts import TextEncoder
 from automl_nn.search.problems.parting import Parting
 from automl_nn.task.base import Label, Task
 from automl_nn.task.infer import make_task
+from automl_nn.task.tasks import Embedding
 
 
 @final
@@ -147,10 +148,9 @@ class Problem:
 
     def _named_labels(self) -> Any:
         """Labels under the user's names; one column for classes."""
-        if self.task.kind == "embedding":
-            return self.y[:, 0].astype("U")
-        if self.task.kind in ("binary", "multiclass"):
-            names = np.array([*map(str, self.task.classes), None], dtype=object)
+        if self.task.kind in ("binary", "multiclass", "embedding"):
+            known = self.task.names if isinstance(self.task, Embedding) else self.task.classes
+            names = np.array([*map(str, known), None], dtype=object)
             return names[np.nan_to_num(self.y[:, 0], nan=len(names) - 1).astype(np.int64)]
         return pd.DataFrame(self.y, columns=list(self.task.targets)) if self.task.kind == "multilabel" else self.y[:, 0]
 

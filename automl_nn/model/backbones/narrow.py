@@ -67,7 +67,7 @@ class _NarrowConvolution(torch.autograd.Function):
 
 
 def _n_beside(width: int, *, reach: int) -> int:
-    return N_COLUMNS // (width + reach)
+    return max(1, N_COLUMNS // (width + reach))
 
 
 def _side_by_side(x: Tensor, *, gap: int) -> Tensor:

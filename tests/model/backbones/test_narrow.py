@@ -9,7 +9,7 @@ from automl_nn.model.backbones.narrow import convolve_narrow
 
 
 @pytest.mark.parametrize(
-    ("batch", "height", "width", "n_taps"), [(64, 3, 3, 3), (5, 4, 7, 3), (19, 7, 2, 5), (1, 1, 1, 3)]
+    ("batch", "height", "width", "n_taps"), [(64, 3, 3, 3), (5, 4, 7, 3), (19, 7, 2, 5), (1, 1, 1, 3), (2, 3, 40, 3)]
 )
 def test_slopes_are_those_of_torch(batch, height, width, n_taps):
     torch.manual_seed(0)

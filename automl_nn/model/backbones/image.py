@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from automl_nn.model.backbones.base import Backbone
 from automl_nn.model.backbones.narrow import are_narrow, convolve_narrow
+from automl_nn.model.backbones.tiny import are_tiny, convolve_tiny
 from automl_nn.model.stack import apart, together
 from automl_nn.space.options import Space
 from automl_nn.space.ranges import Choice, Held, Integer
@@ -219,9 +220,8 @@ class Convolution2d(nn.Module):
 
     def forward(self, x: Float[Tensor, "#k batch height width d_in"]) -> Float[Tensor, "k batch h w d_out"]:
         dtype = torch.bfloat16 if self.rounds and self.training else self.weight.dtype
-        weight, bias = self.weight.to(dtype), self.bias.to(dtype)
-        k, maps = len(weight), apart(x.to(dtype))
-        own = zip(maps if len(maps) == k else maps * k, apart(weight), apart(bias), strict=True)
+        k, maps = len(self.weight), apart(x.to(dtype))
+        own = zip(maps if len(maps) == k else maps * k, apart(self.weight), apart(self.bias.to(dtype)), strict=True)
         return together([self._one(*parts) for parts in own])
 
     def product(self, x: Float[Tensor, "batch height width d_in"], i: int) -> Float[Tensor, "pixels d_out"]:
@@ -231,7 +231,10 @@ class Convolution2d(nn.Module):
     def _one(
         self, x: Float[Tensor, "batch height width d_in"], weight: Float[Tensor, "_ d_out"], bias: Tensor | None
     ) -> Float[Tensor, "batch h w d_out"]:
-        squares = weight.view(self._n_taps, self._n_taps, -1, weight.shape[1]).permute(3, 2, 0, 1)
+        if self._is_plain and are_tiny(x, n_taps=self._n_taps):
+            tiny = convolve_tiny(x, weight, n_taps=self._n_taps)
+            return tiny if bias is None else tiny + bias
+        squares = weight.to(x.dtype).view(self._n_taps, self._n_taps, -1, weight.shape[1]).permute(3, 2, 0, 1)
         squares = squares.contiguous(memory_format=torch.channels_last)  # once, or each way does it again
         if self._is_plain and bias is not None and x.dtype == torch.bfloat16 and are_narrow(x, n_taps=self._n_taps):
             return convolve_narrow(x, squares, bias)

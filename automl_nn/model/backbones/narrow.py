@@ -11,16 +11,20 @@ from torch.autograd.function import once_differentiable
 N_COLUMNS = 32
 """Pixels that the tile unit of a processor (AMX) multiplies at once; a row of fewer takes as long."""
 
+D_WORTH = 32
+"""Below this width of the input, weights are so few that copies cost more than they save."""
+
 
 def are_narrow(x: Float[Tensor, "batch height width d_in"], *, n_taps: int) -> bool:
     """Whether so few pixels are in a row that images side by side save more than their copies cost.
 
     Example:
-        >>> small, large = torch.empty(64, 7, 7, 4), torch.empty(64, 14, 14, 4)
+        >>> small, large = torch.empty(64, 7, 7, 32), torch.empty(64, 14, 14, 32)
         >>> are_narrow(small, n_taps=3), are_narrow(large, n_taps=3)
         (True, False)
     """
-    return not x.is_cuda and _n_beside(x.shape[2], reach=n_taps // 2) > 2
+    width, d_in = x.shape[2:]
+    return not x.is_cuda and d_in >= D_WORTH and _n_beside(width, reach=n_taps // 2) > 2
 
 
 def convolve_narrow(

@@ -25,13 +25,13 @@ def test_slopes_are_those_of_torch(batch, height, width, n_taps):
 
 
 def test_only_narrow_maps_that_are_rounded_have_images_side_by_side():
-    layer, wide, narrow = Convolution2d(2, 4, 4, n_taps=3), torch.randn(2, 3, 14, 14, 4), torch.randn(2, 3, 7, 7, 4)
+    layer, wide, narrow = Convolution2d(2, 32, 4, n_taps=3), torch.randn(2, 3, 14, 14, 32), torch.randn(2, 3, 7, 7, 32)
     assert not uses_it(layer(wide))
     assert not uses_it(layer(narrow))
     layer.rounds = True
     assert uses_it(layer(narrow))
     assert not uses_it(layer(wide))
-    strided = Convolution2d(2, 4, 4, n_taps=3, stride=2)
+    strided = Convolution2d(2, 32, 4, n_taps=3, stride=2)
     strided.rounds = True
     assert not uses_it(strided(narrow))
 

@@ -1,6 +1,6 @@
 """The convolutional network for small images."""
 
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import final
 
 from jaxtyping import Float
@@ -26,7 +26,8 @@ class CNN(ViewingBackbone):
     """Stages of convolutions over squares of nine pixels, each twice as wide and half as large as the one before.
 
     A stage is convolution, maximum of squares of four, normalization, activation, then residual blocks that start as
-    nothing. Mean and maximum over the pixels of the last one leave the network, after dropout.
+    nothing. Mean and maximum over the pixels of the last one leave the network, after dropout. Where a single pixel is
+    left, convolutions have no weights for neighbours.
 
     Args:
         shape: The images.
@@ -60,9 +61,11 @@ class CNN(ViewingBackbone):
         widths = [d_block * 2**stage for stage in range(n_blocks + 1)]
         super().__init__(d_out=2 * widths[-1], views=views)
         self._shape = shape.shrunk(side)
-        self.first = Layer(shape.channels, d_block, parts=parts)
+        taps = _taps(self._shape, n_blocks=n_blocks)
+        self.first = Layer(shape.channels, d_block, n_taps=taps[0], parts=parts)
         self.stages = nn.ModuleList(
-            _Stage(d_in, d_out, n_residual=n_residual, parts=parts) for d_in, d_out in pairwise(widths)
+            _Stage(*widths[i : i + 2], n_taps=taps[i : i + 2], n_residual=n_residual, parts=parts)
+            for i in range(n_blocks)
         )
         self.dropout = parts.dropout
 
@@ -78,10 +81,10 @@ class CNN(ViewingBackbone):
 class Layer(nn.Module):
     """Convolution over squares of nine pixels, perhaps the maximum of squares of four, normalization, activation."""
 
-    def __init__(self, d_in: int, d_out: int, *, parts: Parts, halves: bool = False) -> None:
+    def __init__(self, d_in: int, d_out: int, *, parts: Parts, n_taps: int = 3, halves: bool = False) -> None:
         super().__init__()
         self._halves = halves
-        self.convolution = Convolution2d(parts.k, d_in, d_out, n_taps=3)
+        self.convolution = Convolution2d(parts.k, d_in, d_out, n_taps=n_taps)
         self.norm, self.activation = parts.normalization(d_out), parts.activation
 
     def forward(self, x: Float[Tensor, "#k batch height width d_in"]) -> Float[Tensor, "k batch h w d_out"]:
@@ -92,12 +95,13 @@ class Layer(nn.Module):
 
 @final
 class _Stage(nn.Module):
-    """To another width and half the size, then residual blocks."""
+    """To another width and half the size, then residual blocks; `n_taps` before and after the size is halved."""
 
-    def __init__(self, d_in: int, d_out: int, *, n_residual: int, parts: Parts) -> None:
+    def __init__(self, d_in: int, d_out: int, *, n_taps: Sequence[int], n_residual: int, parts: Parts) -> None:
         super().__init__()
-        self.layer = Layer(d_in, d_out, parts=parts, halves=True)
-        self.blocks = nn.ModuleList(_Block(d_out, parts=parts) for _ in range(n_residual))
+        whole, halved = n_taps
+        self.layer = Layer(d_in, d_out, n_taps=whole, parts=parts, halves=True)
+        self.blocks = nn.ModuleList(_Block(d_out, n_taps=halved, parts=parts) for _ in range(n_residual))
 
     def forward(self, x: Float[Tensor, "k batch height width d_in"]) -> Float[Tensor, "k batch h w d_out"]:
         x = self.layer(x)
@@ -110,14 +114,20 @@ class _Stage(nn.Module):
 class _Block(nn.Module):
     """What one residual block adds."""
 
-    def __init__(self, d: int, *, parts: Parts) -> None:
+    def __init__(self, d: int, *, n_taps: int, parts: Parts) -> None:
         super().__init__()
-        self.first = Layer(d, d, parts=parts)
-        self.second = Convolution2d(parts.k, d, d, n_taps=3, zero=True)
+        self.first = Layer(d, d, n_taps=n_taps, parts=parts)
+        self.second = Convolution2d(parts.k, d, d, n_taps=n_taps, zero=True)
 
     def forward(self, x: Float[Tensor, "k batch h w d"]) -> Float[Tensor, "k batch h w d"]:
         added: Tensor = self.second(self.first(x))
         return added
+
+
+def _taps(shape: ImageShape, *, n_blocks: int) -> list[int]:
+    """Pixels on a side of the square that a convolution reads, before the first stage and behind each: 3, or only 1."""
+    sides = [max(shape.height, shape.width) >> n_halved for n_halved in range(n_blocks + 1)]
+    return [3 if side > 1 else 1 for side in sides]
 
 
 OPTION: Option[Backbone] = Option(

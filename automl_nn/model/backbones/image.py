@@ -217,6 +217,7 @@ class Convolution2d(nn.Module):
         self._is_plain = stride == n_groups == 1
         self.weight = nn.Parameter(torch.zeros(k, n_taps * n_taps * d_in // n_groups, d_out))
         self.bias = nn.Parameter(torch.zeros(k, d_out))
+        self.register_load_state_dict_pre_hook(_leave_out_neighbours)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Float[Tensor, "#k batch height width d_in"]) -> Float[Tensor, "k batch h w d_out"]:
         dtype = torch.bfloat16 if self.rounds and self.training else self.weight.dtype
@@ -241,3 +242,11 @@ class Convolution2d(nn.Module):
         reach = self._n_taps // 2
         y = F.conv2d(x.permute(0, 3, 1, 2), squares, bias, stride=self._stride, padding=reach, groups=self._n_groups)
         return y.permute(0, 2, 3, 1)
+
+
+def _leave_out_neighbours(module: Convolution2d, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+    """Let networks be loaded that were stored when a single pixel still had weights for its neighbours."""
+    del rest
+    weight, (_, n_rows, d_out) = state.get(f"{prefix}weight"), module.weight.shape
+    if weight is not None and weight.shape[1] == 9 * n_rows:
+        state[f"{prefix}weight"] = weight.view(-1, 9, n_rows, d_out)[:, 4]

@@ -147,6 +147,32 @@ def test_a_larger_image_is_shrunk_to_the_side_and_a_smaller_one_stays():
     assert ImageShape(1, 1000, 2).shrunk(64) == ImageShape(1, 64, 1)
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "n_with_neighbours"), [(16, 16, 10), (15, 1, 8), (8, 8, 8), (5, 3, 5), (1, 1, 0)]
+)
+def test_a_single_pixel_has_no_weights_for_neighbours(height, width, n_with_neighbours):
+    made = backbone("cnn", shape=ImageShape(1, height, width), n_blocks=3, n_residual=1)
+    weights = [layer.weight.shape[1] for layer in made.modules() if isinstance(layer, Convolution2d)]
+    d_in = [1, 4, 8, 8, 8, 16, 16, 16, 32, 32]
+    assert weights == [(9 if i < n_with_neighbours else 1) * d for i, d in enumerate(d_in)]
+    assert made(torch.zeros(1, 6, 1, height, width)).shape == (1, 6, 64)
+
+
+def test_a_network_that_was_stored_with_weights_for_neighbours_of_a_single_pixel_is_loaded():
+    shape = ImageShape(1, 1, 1)
+    net, x = backbone("cnn", shape=shape).eval(), torch.randn(1, 6, 1, 1, 1)
+    stored = {
+        name: with_neighbours(weight) if weight.dim() == 3 else weight for name, weight in net.state_dict().items()
+    }
+    other = backbone("cnn", shape=shape, seeds=(1,)).eval()
+    other.load_state_dict(stored)
+    torch.testing.assert_close(other(x), net(x))
+
+
+def with_neighbours(weight):
+    return torch.cat([torch.randn_like(weight)] * 4 + [weight] + [torch.randn_like(weight)] * 4, dim=1)
+
+
 @every_normalization
 def test_a_normalization_equals_torchs(normalization):
     config = defaults({"normalization": IMAGE_NORMALIZATIONS.only(normalization)})["normalization"]

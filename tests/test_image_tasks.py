@@ -74,7 +74,7 @@ def test_pixels_without_a_label_train_nothing_and_several_maps_keep_their_last_a
     assert np.isfinite(found).all()
     _, val = study.validation()
     assert val.shape == (len(study.problem.split.val) * SIDE**2, 2)
-    assert study.honest_score().best.score <= study.best_score
+    assert study.honest_score().best.score <= study.best_score + 1e-12
     assert {"val.correlation", "val.neg_mean_squared_error"} <= set(study.epochs().columns)
 
 

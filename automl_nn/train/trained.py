@@ -53,7 +53,11 @@ class Trained:
 
     @cached_property
     def network(self) -> Network:
-        """The network as a stack of one."""
+        """The network as a stack of one.
+
+        Raises:
+            ModelFileError: Its weights are none of a network that is built today.
+        """
         empty = Inputs(
             torch.zeros(0, self.encoder.d_dense),
             torch.zeros(0, len(self.encoder.vocabularies)).long(),
@@ -69,7 +73,14 @@ class Trained:
             seeds=[0],
             architecture=self.architecture,
         )
-        network.to(self._dtype).load_state_dict(dict(self.state))
+        try:
+            network.to(self._dtype).load_state_dict(dict(self.state))
+        except RuntimeError as error:
+            backbone = self.model["backbone"]["name"]
+            raise ModelFileError(
+                f"The weights of a stored {backbone} do not fit the one that this version builds: "
+                "predict with the version that trained it, or train it anew."
+            ) from error
         return network.eval()  # which several threads may ask at once
 
     @property

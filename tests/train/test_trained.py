@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
@@ -51,3 +53,12 @@ def test_other_bytes_are_refused():
     for wrong in (b"", b"hello", blob[: len(blob) // 2]):
         with pytest.raises(ModelFileError):
             Trained.from_bytes(wrong)
+
+
+def test_weights_of_another_build_are_refused():
+    problem, attempt = train({})
+    (network,) = attempt.trained(0)
+    first, *others = network.state.items()
+    for state in (dict(others), {**network.state, first[0]: first[1][:, :1]}):
+        with pytest.raises(ModelFileError, match="The weights of a stored tabm_mini do not fit"):
+            replace(network, state=state).output(problem.table)

@@ -78,9 +78,9 @@ def our_loop(
 class Residual(nn.Module):
     """A residual block of two convolutions."""
 
-    def __init__(self, d: int) -> None:
+    def __init__(self, d: int, n_taps: int) -> None:
         super().__init__()
-        self.added = nn.Sequential(*plain_layer(d, d), nn.Conv2d(d, d, 3, padding=1))
+        self.added = nn.Sequential(*plain_layer(d, d, n_taps), nn.Conv2d(d, d, n_taps, padding=n_taps // 2))
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = x + self.added(x)
@@ -88,15 +88,16 @@ class Residual(nn.Module):
 
 
 class PlainCNN(nn.Module):
-    """The layers of `automl_nn.model.backbones.cnn.CNN` as people write them."""
+    """The layers of `automl_nn.model.backbones.cnn.CNN` as people write them, of images of `side` pixels a side."""
 
-    def __init__(self, d_in: int, *, width: int, n_classes: int) -> None:
+    def __init__(self, d_in: int, *, side: int, width: int, n_classes: int) -> None:
         super().__init__()
         stages = [width * 2**stage for stage in range(4)]
-        layers = plain_layer(d_in, width)
+        layers = plain_layer(d_in, width, 3)
         for before, after in itertools.pairwise(stages):
-            convolution, *others = plain_layer(before, after)
-            layers += [convolution, nn.MaxPool2d(2), *others, Residual(after)]
+            convolution, *others = plain_layer(before, after, 3)
+            side //= 2
+            layers += [convolution, nn.MaxPool2d(2), *others, Residual(after, 3 if side > 1 else 1)]
         self.layers, self.head = nn.Sequential(*layers), nn.Linear(2 * stages[-1], n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -106,8 +107,8 @@ class PlainCNN(nn.Module):
         return output
 
 
-def plain_layer(d_in: int, d_out: int) -> list[nn.Module]:
-    return [nn.Conv2d(d_in, d_out, 3, padding=1), nn.BatchNorm2d(d_out), nn.ReLU()]
+def plain_layer(d_in: int, d_out: int, n_taps: int) -> list[nn.Module]:
+    return [nn.Conv2d(d_in, d_out, n_taps, padding=n_taps // 2), nn.BatchNorm2d(d_out), nn.ReLU()]
 
 
 def plain_loop(
@@ -115,7 +116,7 @@ def plain_loop(
 ) -> Iterator[int]:
     """Train by hand; yield the number of images of each step."""
     n_classes = int(y.max()) + 1
-    network = PlainCNN(x.shape[1], width=width, n_classes=n_classes)
+    network = PlainCNN(x.shape[1], side=max(x.shape[2:]), width=width, n_classes=n_classes)
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     loader = DataLoader(
         Changed(x, y, changes),

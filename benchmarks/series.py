@@ -23,7 +23,7 @@ from series_plain import DROPOUT, NETWORKS, plain, plain_loop
 from turns import PRECISIONS, compare, our_network, our_steps
 
 from automl_nn import SeriesColumns
-from automl_nn.model.backbones import SEQUENCES, WHOLE
+from automl_nn.model.backbones import SEQUENCES, TOLD, WHOLE
 from automl_nn.search.problems.problem import Problem
 from automl_nn.search.problems.series import pose_steps
 from automl_nn.search.spaces.default import edit_space
@@ -34,7 +34,7 @@ from automl_nn.train.precision import Precision
 N_WINDOWS = 512
 """Windows of an epoch."""
 
-STEPWISE = (*SEQUENCES, "lstm_forward")
+STEPWISE = (*SEQUENCES, *TOLD, "lstm_forward")
 """Networks that say something of each step; the others of a whole series."""
 
 

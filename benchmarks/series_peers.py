@@ -160,7 +160,7 @@ def viewed(x: Array, starts: Array, options: argparse.Namespace, *, causal: bool
     import torch
 
     from automl_nn.model.inputs import Inputs
-    from automl_nn.search.references.views import View
+    from automl_nn.model.views import View
 
     none = torch.zeros(len(x), 0, dtype=torch.int64)
     inputs = Inputs(torch.from_numpy(x), none, starts=torch.from_numpy(starts))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from automl_nn.model.network import Network
+from automl_nn.model.views import view_of
 from automl_nn.search.attempt import stack_of
 from automl_nn.search.encodings import Encoded, Encodings
 from automl_nn.search.problems.problem import Problem
@@ -67,7 +68,7 @@ class Pace:
 def our_network(problem: Problem, space: Space) -> tuple[Network, Encoded]:
     """One network with the defaults of a space, and the rows that it learns from."""
     config = defaults(space)
-    (rows,) = Encodings(problem).of(config["model"]["encoder"])
+    (rows,) = Encodings(problem).of(config["model"]["encoder"], view_of(config["model"]))
     return stack_of(rows, [config], task=problem.task, seeds=[0]), rows
 
 

@@ -103,7 +103,9 @@ def test_where_the_end_of_a_series_tells_the_value_networks_look_back_only():
     problem = pose_steps(worn, ["y"], SeriesColumns("s"))
     assert problem.looks_back
     assert not pose_steps(worn.assign(y=np.roll(left, 50)), ["y"], SeriesColumns("s")).looks_back
-    assert [*step_space(problem)["model"]["backbone"]] == ["lstm", "surroundings", "tcn"]
+    known = step_space(problem)["model"]["backbone"]
+    assert [*known] == ["lstm", "surroundings", "tcn", "step_mlp", "step_tabm_mini"]
+    assert {defaults(option.space)["direction"] for option in known.values()} == {"forward"}
     assert any("look back only" in finding.message for finding in problem.findings)
 
 

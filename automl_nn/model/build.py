@@ -38,7 +38,7 @@ Config = Mapping[str, Any]
 SHARED = ("encoder", "d_category", "pixels", "readings", "backbone", "normalization", "beside", "fusion")
 """What of a model config is equal for networks that are stacked, besides the numeric embedding."""
 
-N_SAMPLE = 2048
+N_SAMPLE, N_FITTED = 2048, 16_384
 """Training rows that a data-driven initialization looks at."""
 
 N_WINDOWS, N_ANSWERED = 512, 2048
@@ -285,7 +285,8 @@ def _fit(network: Network, inputs: Inputs) -> None:
     """Show some training rows to a backbone that wants to see them."""
     backbone = network.backbone
     if isinstance(backbone, Fitted):
-        sample = inputs.sample(N_WINDOWS * backbone.length, length=backbone.length)
+        n_rows = N_WINDOWS * backbone.length if backbone.length > 1 else N_FITTED
+        sample = inputs.sample(n_rows, length=backbone.length)
         backbone.fit(network.features(sample.dense[None], sample.codes[None]), generators=network.generators)
 
 

@@ -19,6 +19,9 @@ N_SAMPLE = 16_384
 ROWS_OF_BIN, LEAST_BINS, MOST_BINS, MOST_PLACES = 200, 32, 256, 2048
 """Rows for each bin of a column, bins of a column at least and at most, and bins of all columns together."""
 
+BUFFERS = ("lower", "slope", "floor", "ceiling")
+"""What is known of each bin."""
+
 Numbers = Float[Tensor, "n_rows n_numeric"]
 
 
@@ -146,11 +149,16 @@ class PiecewiseLinear(NumericEmbedding):
     def __init__(self, *, k: int, x: Numbers, n_bins: int, d_embedding: int) -> None:
         n_numeric = x.shape[1]
         super().__init__(n_numeric=n_numeric, d_embedding=d_embedding)
-        for name, value in zip(("lower", "slope", "floor", "ceiling"), _bins(x, n_bins), strict=True):
+        for name, value in zip(BUFFERS, _bins(x, n_bins), strict=True):
             self.register_buffer(name, value.expand(k, n_numeric, 1, n_bins).clone())
         self.weight = nn.Parameter(torch.zeros(k, n_numeric, n_bins, d_embedding))
         self.slopes = nn.Parameter(torch.zeros(k, n_numeric * d_embedding))
         self.bias = nn.Parameter(torch.zeros(k, n_numeric * d_embedding))
+
+    def fit(self, x: Numbers) -> None:
+        """Take the bins from other training rows, for all networks, in place."""
+        for name, value in zip(BUFFERS, _bins(x, self.lower.shape[3]), strict=True):
+            self.get_buffer(name).copy_(value)
 
     def places(self, x: Float[Tensor, "#k batch n_numeric"]) -> Float[Tensor, "k n_numeric batch n_bins"]:
         """The place of each number among the bins of its column."""

@@ -13,6 +13,7 @@ from automl_nn.data.series.steps import Steps
 from automl_nn.data.table import Table
 from automl_nn.decide.events.decision import EventCuts
 from automl_nn.errors import DataError
+from automl_nn.model.views import view_of
 from automl_nn.model.windows import stride_of
 from automl_nn.predict.predictor import Predictor
 from automl_nn.search.references.reference import Reference
@@ -38,7 +39,9 @@ class _Sight:
     def of(model: Trained | Reference) -> "_Sight":
         """Of one of the models that predict together."""
         if isinstance(model, Trained):
-            backbone = model.network.backbone
+            backbone, view = model.network.backbone, view_of(model.model)
+            if view is not None:
+                return _Sight(*view.reach, 1)
             return _Sight(0 if backbone.looks_back else backbone.length, backbone.length, stride_of(backbone.length))
         return _Sight(0, 0, 1) if model.view is None else _Sight(*model.view.reach, 1)
 

@@ -14,6 +14,7 @@ from automl_nn.model.backbones import WHOLE
 from automl_nn.model.build import bucket, build
 from automl_nn.model.network import Network, joined
 from automl_nn.model.ridge import Answers
+from automl_nn.model.views import view_of
 from automl_nn.search.encodings import Encoded, Encodings
 from automl_nn.search.memory import PeakMemory
 from automl_nn.space.options import Config
@@ -66,7 +67,7 @@ class Attempt:
     def __init__(self, encodings: Encodings, configs: Sequence[Config], *, seeds: Sequence[int]) -> None:
         self._since, self._memory = time.monotonic(), PeakMemory()
         self._task, self._configs = encodings.problem.task, list(configs)
-        self._rows = encodings.of(configs[0]["model"]["encoder"])
+        self._rows = encodings.of(configs[0]["model"]["encoder"], view_of(configs[0]["model"]))
         by_fold = [[seed + fold for seed in seeds] for fold in range(len(self._rows))]
         self._network = _network(self._rows, self._configs, task=self._task, seeds=by_fold)
         self._seeds = [seed for own in by_fold for seed in own]
@@ -80,7 +81,7 @@ class Attempt:
     def may_round(self) -> bool:
         """Whether training in bfloat16 would be another training."""
         backbone = self._network.backbone
-        n_rows = int(self._configs[0]["train"]["batch_size"]) * backbone.length * backbone.n_members
+        n_rows = int(self._configs[0]["train"]["batch_size"]) * backbone.window * backbone.n_members
         return may_round(self._network, n_rows=n_rows)
 
     @property

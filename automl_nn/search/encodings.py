@@ -17,6 +17,7 @@ from automl_nn.data.series.steps import STEPS_AT_ONCE
 from automl_nn.model.encoders import ENCODERS, Encoder
 from automl_nn.model.images import ImageRows
 from automl_nn.model.inputs import Inputs
+from automl_nn.model.views import View
 from automl_nn.search.problems.problem import Problem, takes_unlabelled
 from automl_nn.search.sharing import Shelf
 from automl_nn.train.batches.rows import Fold, Rows
@@ -41,7 +42,7 @@ class Encoded:
 
 @final
 class Encodings:
-    """A problem's rows as networks read them, encoded once for each encoder config.
+    """A problem's rows as networks read them, encoded once for each encoder config and view of steps.
 
     Args:
         problem: What is given.
@@ -52,16 +53,17 @@ class Encodings:
         self.problem, self._shelf = problem, shelf
         self._known: dict[str, list[Encoded]] = {}
 
-    def of(self, config: Mapping[str, Any]) -> list[Encoded]:
+    def of(self, config: Mapping[str, Any], view: View | None = None) -> list[Encoded]:
         """The rows of each fold.
 
         Args:
             config: The encoder's config.
+            view: What each step is told of its series; None where windows are read, or rows of a table.
         """
-        key = json.dumps(config, sort_keys=True)
+        key = json.dumps([config, view and view.to_json()], sort_keys=True)
         if key not in self._known:
             name = hashlib.sha256(key.encode()).hexdigest()
-            known = self._shelf.of(name, lambda: self._all(config)) if self._shelf else self._all(config)
+            known = self._shelf.of(name, lambda: self._all(config, view)) if self._shelf else self._all(config, view)
             parts = zip(known, self.problem.folds, strict=True)
             self._known[key] = [self._encoded(encoder, split, values) for (encoder, values), split in parts]
             release_unused()
@@ -85,10 +87,12 @@ class Encodings:
         unlabelled = self.problem.unlabelled if takes_unlabelled(self.problem) else ()
         return [split.train, split.val, *([np.asarray(unlabelled)] if len(unlabelled) else [])]
 
-    def _all(self, config: Mapping[str, Any]) -> list[tuple[Encoder, list[Values]]]:
-        """The encoder of each fold, and what it makes of each part."""
+    def _all(self, config: Mapping[str, Any], view: View | None) -> list[tuple[Encoder, list[Values]]]:
+        """The encoder of each fold, and what it makes of each part; no step is told of another part."""
         found = self._encoders(config)
-        return [(encoder, [self._values(encoder, rows) for rows in self._parts(split)]) for encoder, split in found]
+        return [
+            (encoder, [self._values(encoder, rows, view) for rows in self._parts(split)]) for encoder, split in found
+        ]
 
     def _encoders(self, config: Mapping[str, Any]) -> Iterator[tuple[Encoder, Split]]:
         """The encoder of each fold.
@@ -105,10 +109,10 @@ class Encodings:
                 fold,
             )
 
-    def _values(self, encoder: Encoder, rows: NDArray[np.int64]) -> Values:
-        weight = self.problem.weight
+    def _values(self, encoder: Encoder, rows: NDArray[np.int64], view: View | None) -> Values:
+        weight, inputs = self.problem.weight, self.problem.inputs(encoder, rows)
         return (
-            self.problem.inputs(encoder, rows),
+            inputs if view is None else view.beside(inputs),
             torch.from_numpy(_taken(self.problem.y, rows)),
             None if weight is None else torch.from_numpy(weight[rows]),
         )

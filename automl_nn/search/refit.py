@@ -10,6 +10,7 @@ import numpy as np
 from automl_nn.data.images.maps import at_places
 from automl_nn.data.parting.split import Split
 from automl_nn.errors import BudgetError, DivergedError
+from automl_nn.model.views import view_of
 from automl_nn.search.attempt import stack_of
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.problem import Problem
@@ -65,7 +66,7 @@ def refit(
     if n_seeds < 1:
         raise BudgetError(f"n_seeds = {n_seeds} is not possible: a refit trains at least one network.")
     start, task = time.monotonic(), problem.task
-    (rows,) = Encodings(whole(problem)).of(config["model"]["encoder"])
+    (rows,) = Encodings(whole(problem)).of(config["model"]["encoder"], view_of(config["model"]))
     seeds = [trial_seed(seed, position) for position in range(n_seeds)]
     network = stack_of(rows, [config] * n_seeds, task=task, seeds=seeds)
     training = Training(network, [rows.fold], [config["train"]] * n_seeds, task=task, seeds=seeds)

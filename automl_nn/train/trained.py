@@ -21,6 +21,7 @@ from automl_nn.model.build import build
 from automl_nn.model.encoders import Encoder, Inputs
 from automl_nn.model.images import ImageRows
 from automl_nn.model.network import Network
+from automl_nn.model.views import view_of
 from automl_nn.space.options import Config
 from automl_nn.task.base import Family
 from automl_nn.train.losses.stack_loss import StackLoss, Targets
@@ -58,8 +59,9 @@ class Trained:
         Raises:
             ModelFileError: Its weights are none of a network that is built today.
         """
+        view, d_dense = view_of(self.model), self.encoder.d_dense
         empty = Inputs(
-            torch.zeros(0, self.encoder.d_dense),
+            torch.zeros(0, d_dense if view is None else view.width(d_dense)),
             torch.zeros(0, len(self.encoder.vocabularies)).long(),
             images=None if self.shape is None else ImageRows.none(self.shape),
         )
@@ -112,8 +114,16 @@ class Trained:
             inputs = replace(inputs, starts=torch.from_numpy(starts))
         if images is not None:
             inputs = replace(inputs, images=ImageRows.of(images))
-        output = loss.correct(self.network.predict(inputs))
+        output = loss.correct(self._said(inputs))
         return np.asarray(output[0].numpy(), dtype=np.float32)
+
+    def _said(self, inputs: Inputs) -> Tensor:
+        """What the network says, of steps that are told what surrounds them a piece after the other."""
+        view = view_of(self.model)
+        if view is None or not len(inputs):
+            return self.network.predict(inputs)
+        said = [self.network.predict(view.read(piece).to(self._dtype)) for _, piece in view.pieces(inputs)]
+        return torch.cat(said, dim=1)
 
     def to_bytes(self) -> bytes:
         """Weights and description as one safetensors blob."""

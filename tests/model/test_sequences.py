@@ -170,6 +170,16 @@ def test_a_network_is_loaded_that_was_stored_when_convolutions_had_a_dense_layer
     torch.testing.assert_close(loaded.predict(inputs), net.predict(inputs), atol=0, rtol=0)
 
 
+def test_a_network_is_loaded_that_was_stored_when_surroundings_had_no_layer_of_scales():
+    inputs = steps(2 * LENGTH)
+    net = network("surroundings", inputs)
+    stored = {path.replace("scale.", ""): part for path, part in net.state_dict().items()}
+    assert stored.keys() != net.state_dict().keys()
+    loaded = network("surroundings", inputs, seeds=(1,))
+    loaded.load_state_dict(stored)
+    torch.testing.assert_close(loaded.predict(inputs), net.predict(inputs), atol=0, rtol=0)
+
+
 def test_surroundings_tell_the_same_of_a_series_that_is_a_thousand_times_as_large():
     parts = plain_parts(k=1, d_in=1)
     net = Surroundings(d_in=1, n_blocks=1, d_block=4, direction="both", length=128, parts=parts)

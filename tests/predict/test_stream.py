@@ -22,6 +22,8 @@ NETWORKS = {
     "unet": {"name": "unet", "n_levels": 2, "d_block": 8},
     "causal_tcn": {"name": "tcn", "direction": "forward", "n_blocks": 3, "d_block": 8},
     "surroundings": {"name": "surroundings", "direction": "forward", "d_block": 8},
+    "told": {"name": "step_mlp", "direction": "both", "d_block": 8},
+    "told_before": {"name": "step_tabm_mini", "direction": "forward", "d_block": 8},
 }
 
 
@@ -37,7 +39,8 @@ def predictors(tmp_path_factory):
     """A model of each network, with a decision on events."""
     made = {}
     for name, backbone in NETWORKS.items():
-        knobs = {f"model.backbone.{knob}": value for knob, value in {**backbone, "length": LENGTH}.items()}
+        length = {} if "told" in name else {"length": LENGTH}
+        knobs = {f"model.backbone.{knob}": value for knob, value in {**backbone, **length}.items()}
         settings = {"train.n_epochs": 1, "train.n_windows": 64, **knobs}
         storage = f"sqlite:///{tmp_path_factory.mktemp(name)}/s.db"
         study = Study(steps(20, 100), "y", series=SeriesColumns("s", "t"), settings=settings, storage=storage)
@@ -58,6 +61,8 @@ def fed(predictor, frame, size):
     [
         *((name, 90, 13) for name in NETWORKS),
         *((name, *sizes) for name in ("lstm", "both") for sizes in ((7, 2), (40, 1), (333, 50), (333, 333))),
+        ("told", 400, 37),
+        ("told_before", 400, 37),
     ],
 )
 def test_a_stream_says_what_is_said_of_the_whole_series(predictors, name, n_steps, size):
@@ -71,7 +76,7 @@ def test_a_stream_says_what_is_said_of_the_whole_series(predictors, name, n_step
 def test_networks_that_look_back_tell_a_step_at_once_and_others_after_a_window(predictors):
     frame = steps(1, 24)
     plain = {name: replace(model, decision=_as_cuts(model)) for name, model in predictors.items()}
-    assert [Stream(plain[name]).delay for name in NETWORKS] == [0, LENGTH, LENGTH, LENGTH, 0, 0]
+    assert [Stream(plain[name]).delay for name in NETWORKS] == [0, LENGTH, LENGTH, LENGTH, 0, 0, 64, 0]
     assert [len(part) for part in fed(plain["lstm"], frame, 1)[1]] == [1] * 24
     assert [len(part) for part in fed(plain["unet"], frame, 1)[1]] == [0] * LENGTH + [1] * (24 - LENGTH)
 

@@ -11,7 +11,7 @@ from automl_nn.data.parting.split import Split
 from automl_nn.data.series.split import split_series
 from automl_nn.data.series.steps import SeriesColumns, Steps
 from automl_nn.errors import SplitError
-from automl_nn.model.backbones import SEQUENCES, WHOLE
+from automl_nn.model.backbones import SEQUENCES, TOLD, WHOLE
 from automl_nn.search.attempt import Attempt
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.parting import Parting
@@ -60,7 +60,9 @@ def test_every_series_chooses_once_and_never_where_it_trains(per_step, group):
         assert not set(own[fold.train]) & set(own[fold.val])
 
 
-@pytest.mark.parametrize(("name", "per_step"), [*((n, True) for n in SEQUENCES), *((n, False) for n in WHOLE)])
+@pytest.mark.parametrize(
+    ("name", "per_step"), [*((n, True) for n in (*SEQUENCES, *TOLD)), *((n, False) for n in WHOLE)]
+)
 def test_a_step_is_predicted_by_the_network_that_has_not_seen_its_series(name, per_step):
     problem = problem_of(per_step=per_step, folds=3)
     outcome = finished(attempt_of(problem, name), 1)

@@ -16,6 +16,7 @@ from automl_nn.model.backbones import (
     surroundings,
     tabm,
     tcn,
+    told,
     unet,
     whole,
 )
@@ -41,6 +42,9 @@ SEQUENCES: Options[Backbone] = Options(
 )
 """Hidden layers that read the steps of a window together; made as those of `BACKBONES`."""
 
+TOLD: Options[Backbone] = Options("backbone", {"step_mlp": told.MLP, "step_tabm_mini": told.TABM_MINI})
+"""Hidden layers that read one step, and what it is told of its series; made as those of `BACKBONES`."""
+
 WHOLE: Options[Backbone] = Options(
     "backbone",
     {
@@ -63,7 +67,7 @@ MAPS: Options[Backbone] = Options("backbone", {"map_unet": map_unet.OPTION})
 ALL_IMAGES: Options[Backbone] = Options("backbone", {**IMAGES, **MAPS, "blind": fusion.BLIND})
 """Both tables of images, and what looks at none: a stored network of images is made from any."""
 
-ALL_BACKBONES: Options[Backbone] = Options("backbone", {**BACKBONES, **SEQUENCES, **WHOLE})
+ALL_BACKBONES: Options[Backbone] = Options("backbone", {**BACKBONES, **SEQUENCES, **TOLD, **WHOLE})
 """All tables of rows and steps: a stored network is made from any."""
 
 __all__ = [
@@ -73,6 +77,7 @@ __all__ = [
     "IMAGES",
     "MAPS",
     "SEQUENCES",
+    "TOLD",
     "WHOLE",
     "Answering",
     "Backbone",

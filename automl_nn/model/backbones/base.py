@@ -32,11 +32,15 @@ class Backbone(nn.Module, ABC):
         length: Rows that it reads together, as steps of one window that follow each other; 1 if rows stand alone.
         n_members: Predictors inside each network.
         looks_back: Whether each step of a window is read by what comes before it alone.
+        window: Steps that are drawn together in training; `length` of them unless given.
     """
 
-    def __init__(self, *, d_out: int, length: int = 1, n_members: int = 1, looks_back: bool = False) -> None:
+    def __init__(
+        self, *, d_out: int, length: int = 1, n_members: int = 1, looks_back: bool = False, window: int | None = None
+    ) -> None:
         super().__init__()
         self.d_out, self.length, self.n_members, self.looks_back = d_out, length, n_members, looks_back
+        self.window = length if window is None else window
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "#k batch d_in"]) -> Float[Tensor, "#k rows d_out"]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automl_nn.model.backbones.base import Backbone, Fitted, Parts
+from automl_nn.model.backbones.scale import Scale
 from automl_nn.model.backbones.sequence import LENGTH
 from automl_nn.model.stack import Linear
 from automl_nn.space.options import Option
@@ -24,9 +25,6 @@ MIN_DEVIATION = 1e-3
 
 LEAST = 1e-6
 """Deviations are not less, in units of the scaled channel."""
-
-MOST = 4.0
-"""About the largest feature, in deviations: what lies further out is pressed together."""
 
 PER_CHANNEL = 1 + len(LAGS) + 5 * len(SPANS)
 """Features of a channel, where a step is compared with earlier ones only."""
@@ -63,19 +61,15 @@ class Surroundings(Fitted, Backbone):
         torch.Size([5, 32, 8])
     """
 
-    mean: Tensor
-    deviation: Tensor
-
     def __init__(self, *, d_in: int, n_blocks: int, d_block: int, direction: str, length: int, parts: Parts) -> None:
         super().__init__(d_out=d_block, length=length, looks_back=direction == "forward")
         d = d_in * (PER_CHANNEL if self.looks_back else PER_CHANNEL + len(LAGS))
-        self.register_buffer("mean", torch.zeros(parts.k, 1, d))
-        self.register_buffer("deviation", torch.ones(parts.k, 1, d))
+        self.scale = Scale(k=parts.k, d=d)
+        self.register_load_state_dict_pre_hook(_rename_scale)  # type: ignore[no-untyped-call]
         self.blocks = nn.ModuleList(_Block(d if i == 0 else d_block, d_block, parts) for i in range(n_blocks))
 
     def forward(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "k rows d_out"]:
-        scaled = (self._told(x) - self.mean) / self.deviation
-        hidden = scaled * torch.rsqrt(1 + (scaled / MOST) ** 2)
+        hidden: Tensor = self.scale(self._told(x))
         for block in self.blocks:
             hidden = block(hidden)
         return hidden
@@ -84,10 +78,7 @@ class Surroundings(Fitted, Backbone):
     def fit(self, x: Float[Tensor, "#k rows d_in"], *, generators: list[torch.Generator]) -> None:
         del generators
         if x.shape[1]:
-            told = self._told(x)
-            self.mean.copy_(told.mean(1, keepdim=True).expand_as(self.mean))
-            deviation = told.std(1, correction=0, keepdim=True)
-            self.deviation.copy_(torch.where(deviation > 0, deviation, 1.0).expand_as(self.deviation))
+            self.scale.fit(self._told(x))
 
     def _told(self, x: Float[Tensor, "#k rows d_in"]) -> Float[Tensor, "#k rows d"]:
         windows = x.reshape(-1, self.length, x.shape[2]).transpose(1, 2)
@@ -104,6 +95,14 @@ class Surroundings(Fitted, Backbone):
         spans = _around(x, looks_back=self.looks_back)
         least = MIN_DEVIATION * spans[-1][1] + LEAST
         return [(x - mean, deviation, (x - mean) / (deviation + least)) for mean, deviation in spans]
+
+
+def _rename_scale(module: nn.Module, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+    """Let networks be loaded that were stored when means and deviations had no layer of their own."""
+    del module, rest
+    for name in ("mean", "deviation"):
+        if f"{prefix}{name}" in state:
+            state[f"{prefix}scale.{name}"] = state.pop(f"{prefix}{name}")
 
 
 def _around(x: Float[Tensor, "n d length"], *, looks_back: bool) -> list[tuple[Tensor, Tensor]]:

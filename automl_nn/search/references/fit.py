@@ -14,6 +14,7 @@ from automl_nn.errors import BudgetError
 from automl_nn.model.encoders import fit_encoder
 from automl_nn.model.images import ImageRows
 from automl_nn.model.scalers import Robust
+from automl_nn.model.views import View
 from automl_nn.search.events import ReferenceEnded
 from automl_nn.search.problems.problem import Problem
 from automl_nn.search.references.boosting import N_ROUNDS
@@ -22,7 +23,6 @@ from automl_nn.search.references.reference import FITS, Model, Reference
 from automl_nn.search.references.seasonal import SEASONAL, fit_seasonal
 from automl_nn.search.references.series_sample import sample_of_series
 from automl_nn.search.references.shrunk import MOST_NUMBERS, Shrunk
-from automl_nn.search.references.views import View
 from automl_nn.store.companions import REFERENCES, ReferenceRow
 from automl_nn.store.store import Store
 

@@ -15,11 +15,11 @@ from automl_nn.data.table import Table
 from automl_nn.errors import ModelFileError
 from automl_nn.model.encoders import Encoder
 from automl_nn.model.images import ImageRows
+from automl_nn.model.views import View
 from automl_nn.search.references.boosting import Boosting, fit_boosting
 from automl_nn.search.references.linear import Linear, fit_linear
 from automl_nn.search.references.shrunk import Shrunk
 from automl_nn.search.references.unlearned import AsTheyAre, SameMap, fit_mean_map, fit_nothing, fit_zero
-from automl_nn.search.references.views import View
 from automl_nn.train.trained import metadata, read_metadata
 
 Model = Linear | Boosting | SameMap | AsTheyAre

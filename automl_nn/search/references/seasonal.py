@@ -10,10 +10,10 @@ from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.errors import BudgetError
 from automl_nn.model.encoders import Encoder, fit_encoder
 from automl_nn.model.scalers import Standard
+from automl_nn.model.views import View
 from automl_nn.search.problems.problem import Problem
 from automl_nn.search.references.linear import Linear
 from automl_nn.search.references.reference import Reference
-from automl_nn.search.references.views import View
 from automl_nn.store.companions import ReferenceRow
 from automl_nn.task.tasks import Regression
 

@@ -5,9 +5,9 @@ import torch
 from numpy.typing import NDArray
 
 from automl_nn.model.encoders import Encoder, Inputs
+from automl_nn.model.views import View
 from automl_nn.search.problems.problem import Problem
 from automl_nn.search.references.parts import Sample
-from automl_nn.search.references.views import View
 
 MOST_STEPS = 300_000
 """Steps that are kept, at most; with fewer of them if each has many numbers."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from automl_nn.data.series.steps import Steps
-from automl_nn.model.backbones import SEQUENCES, WHOLE, Backbone
+from automl_nn.model.backbones import SEQUENCES, TOLD, WHOLE, Backbone
 from automl_nn.model.backbones.sequence import MAX_LENGTH
 from automl_nn.model.build import model_space
 from automl_nn.model.numeric import NUMERIC_EMBEDDINGS
@@ -32,10 +32,15 @@ FEW_WINDOWS, MANY_WINDOWS = 256, 4096
 FEW_SERIES = 64
 """Least windows of an epoch where each is a whole series: few, since networks soon know them by heart."""
 
+MOST_TOLD = 20_000_000
+"""Most values of channels of which each step is told a dozen more each, in 4 bytes."""
+
 STEP_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
     {},
     {"model.backbone.name": "surroundings"},
+    {"model.backbone.name": "step_mlp"},
     {"model.backbone.name": "lstm", "model.backbone.d_block": 64},
+    {"model.backbone.name": "step_tabm_mini"},
     {"model.backbone.name": "tcn"},
     {
         "model.backbone.name": "surroundings",
@@ -96,16 +101,19 @@ def _model(problem: Problem) -> Space:
     if problem.task.family == "embedding":
         table = table.only(*(name for name in table if name != "minirocket"))  # answers are not known
     if problem.looks_back:
-        forward = {"backbone": SEQUENCES.only("lstm", "surroundings", "tcn")}
-        table = fix(forward, "backbone.direction", "forward")["backbone"]
+        table = SEQUENCES.only("lstm", "surroundings", "tcn")
     lengths = window_lengths(problem)
     middle = lengths[min(1, len(lengths) - 1)]
     longest = min(MAX_LENGTH, max(*lengths, longest_window(problem)))
     length = Choice(lengths, default=middle, also=Integer(8, longest, default=middle))
+    table = table.with_spaces({name: {**option.space, "length": length} for name, option in table.items()})
+    if problem.steps.columns.per_step and problem.steps.n_steps * max(1, len(problem.table.used)) <= MOST_TOLD:
+        table = Options("backbone", {**table, **TOLD}, default=table.default)
+    backbone = {"backbone": table}
     return {
         **model_space(),
         "embedding": NUMERIC_EMBEDDINGS.only("none"),
-        "backbone": table.with_spaces({name: {**option.space, "length": length} for name, option in table.items()}),
+        **(fix(backbone, "backbone.direction", "forward") if problem.looks_back else backbone),
         "recipe": _recipes(problem.steps),
     }
 

@@ -44,11 +44,16 @@ class Feeder:
     def feed(self) -> tuple[Feed, Tensor]:
         """The batches, and the id of each row that they are gathered from."""
         train, sizes = one_after_the_other([fold.train for fold in self.folds]), [len(f.train) for f in self.folds]
-        if (length := self.network.backbone.length) > 1:
-            dtype = next(self.network.parameters()).dtype
-            family, seeds = self.task.family, self.seeds
+        if train.inputs.starts is not None:
             windows = window_batches(
-                train, self.config, family=family, length=length, seeds=seeds, sizes=sizes, dtype=dtype
+                train,
+                self.config,
+                family=self.task.family,
+                length=self.network.backbone.window,
+                is_alone=self.network.backbone.length == 1,
+                seeds=self.seeds,
+                sizes=sizes,
+                dtype=next(self.network.parameters()).dtype,
             )
             return windows, train.ids.cpu()
         if self.pseudo is None:

@@ -15,6 +15,9 @@ from automl_nn.train.batches.rows import Batch, Rows
 from automl_nn.train.batches.sampling import SAMPLINGS, Candidates, Sampling
 from automl_nn.train.losses.stack_loss import Targets
 
+USUAL = 64
+"""Steps in whose place shorter windows are drawn where networks read each step alone."""
+
 
 @final
 @dataclass(frozen=True)
@@ -225,21 +228,24 @@ def window_batches(
     *,
     family: Family,
     length: int,
+    is_alone: bool = False,
     seeds: Sequence[int],
     sizes: Sequence[int] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> WindowBatches:
-    """The batches that a train config of a sequence network asks for.
+    """The batches that a train config of a network of steps asks for.
 
     Args:
         rows: Training steps.
         config: A train config.
         family: How the task reads outputs.
         length: Steps of a window.
+        is_alone: Whether each step is read alone: of windows that are short then, an epoch has more, a batch as many.
         seeds: One per network.
         sizes: Steps of each fold, where networks learn from different ones.
         dtype: Floating type of what the networks read.
     """
+    n_each = max(1, USUAL // length) if is_alone else 1
     return WindowBatches(
         rows,
         sizes=sizes,
@@ -247,7 +253,7 @@ def window_batches(
         sampling=SAMPLINGS.make(config["sampling"]),
         family=family,
         length=length,
-        n_windows=int(config["n_windows"]),
+        n_windows=n_each * int(config["n_windows"]),
         batch_size=int(config["batch_size"]),
         seeds=seeds,
     )

@@ -7,12 +7,12 @@ import torch
 
 from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.model.inputs import Inputs
+from automl_nn.model.views import SPANS, View
 from automl_nn.search.problems.parting import Parting
 from automl_nn.search.problems.series import pose_steps
 from automl_nn.search.references.fit import fit_references
 from automl_nn.search.references.reference import Reference
 from automl_nn.search.references.series_sample import sample_of_series
-from automl_nn.search.references.views import SPANS, View
 from automl_nn.study import Study
 
 STARTS = torch.tensor([0, 70, 71, 300])
@@ -57,7 +57,7 @@ def test_a_causal_view_is_told_nothing_of_later_steps():
 
 @pytest.mark.parametrize("per_step", [True, False])
 def test_a_series_is_read_alone_as_it_is_beside_others(per_step, monkeypatch):
-    monkeypatch.setattr("automl_nn.search.references.views.STEPS_AT_ONCE", 100)
+    monkeypatch.setattr("automl_nn.model.views.STEPS_AT_ONCE", 100)
     view = View(per_step=per_step, causal=False)
     together = view.read(INPUTS).numbers
     pieces = [view.read(piece).numbers for _, piece in view.pieces(INPUTS)]

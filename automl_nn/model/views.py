@@ -1,15 +1,16 @@
 """What a model that knows no order is told of series: of a step its neighbours, of a whole series its course."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from automl_nn.errors import BudgetError
+from automl_nn.model.backbones import TOLD
 from automl_nn.model.encoders import Inputs
 
 Reals = NDArray[np.float32]
@@ -31,6 +32,7 @@ STEPS_AT_ONCE = 1 << 17
 """Steps that are looked at together; stretches are not cut."""
 
 
+@runtime_checkable
 class Scores(Protocol):
     """A model that gives outputs for rows that stand alone."""
 
@@ -99,6 +101,12 @@ class View:
         lasts = np.append(starts[1:], len(x)) - 1
         return Inputs(torch.from_numpy(_of_series(x, starts)), inputs.codes[torch.from_numpy(lasts)])
 
+    def beside(self, inputs: Inputs) -> Inputs:
+        """The rows of all steps, which still know where their series begin."""
+        rows = [self.read(piece) for _, piece in self.pieces(inputs)]
+        numbers = torch.cat([inputs.dense.new_zeros(0, self.width(inputs.d_dense)), *(part.numbers for part in rows)])
+        return Inputs(numbers, inputs.codes, starts=inputs.starts)
+
     def pieces(self, inputs: Inputs) -> Iterator[tuple[slice, Inputs]]:
         """Whole stretches, about `STEPS_AT_ONCE` steps at a time: which they are, and the inputs."""
         starts = np.append(_starts(inputs), len(inputs))
@@ -150,6 +158,20 @@ class View:
         end = here if self.causal else np.minimum(here + EXTREMES_SPAN // 2, last)
         columns += [_trailing(np.minimum, x, first)[end], _trailing(np.maximum, x, first)[end]]
         return np.hstack(columns, dtype=np.float32, casting="same_kind")
+
+
+def view_of(model: Mapping[str, Any]) -> View | None:
+    """What a network is told of each step that it reads alone; None where it reads windows, or rows of a table.
+
+    Args:
+        model: A model config.
+
+    Example:
+        >>> view_of({"backbone": {"name": "step_mlp", "direction": "forward"}})
+        View(per_step=True, causal=True, lags=None)
+    """
+    backbone = model["backbone"]
+    return View(per_step=True, causal=backbone["direction"] == "forward") if backbone["name"] in TOLD else None
 
 
 def _starts(inputs: Inputs) -> Integers:

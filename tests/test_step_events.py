@@ -93,7 +93,8 @@ def test_groups_of_series_are_drawn_as_a_whole(storage, tmp_path):
     frame = bounces().assign(site=lambda frame: frame["s"].str[1:].astype(int) // 4)
     parting = Parting(group="site", val_share=0.4)
     by = SeriesColumns("s", "at")
-    study = Study(frame, "y", series=by, settings=QUICK, parting=parting, storage=f"sqlite:///{tmp_path}/grouped.db")
+    settings = QUICK | {"model.backbone.name": "tcn"}
+    study = Study(frame, "y", series=by, settings=settings, parting=parting, storage=f"sqlite:///{tmp_path}/grouped.db")
     study.tune(n_trials=4, references=False)
     decider = study.step_decider()
     sites = frame["site"].to_numpy()[study.problem.steps.order[study.problem.split.val]]

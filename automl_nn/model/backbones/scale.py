@@ -27,8 +27,8 @@ class Scale(nn.Module):
     Example:
         >>> scale = Scale(k=1, d=1)
         >>> scale.fit(torch.tensor([[[1.0], [3.0]]]))
-        >>> scale(torch.tensor([[[3.0], [1e9]]])).flatten().tolist()
-        [0.9701424837112427, 4.0]
+        >>> scale(torch.tensor([[[2.0], [1e9]]])).flatten().tolist()
+        [0.0, 4.0]
     """
 
     mean: Tensor

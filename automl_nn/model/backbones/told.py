@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
-from typing import Any, final
+from typing import final
 
 import torch
 from jaxtyping import Float
@@ -27,14 +27,12 @@ class Told(Fitted, Drawn, Backbone):
     its place among its quantiles, as in tables.
 
     Args:
-        table: Makes the hidden layers.
-        d_in: Width of the input.
+        make: Makes the hidden layers from the width of their input, `d_in`, and `parts`.
         n_bins: Most bins of a number.
         d_embedding: Width that each number becomes.
         direction: `both`, or `forward`: a step is told only of what came before it.
         length: Neighbouring steps that are drawn together in training; nothing else depends on it.
         parts: What stands between the layers.
-        knobs: Those of the hidden layers.
 
     Shape:
         Input `(k or 1, batch, d_in)`; output as of the hidden layers.
@@ -44,27 +42,25 @@ class Told(Fitted, Drawn, Backbone):
 
     Example:
         >>> from automl_nn.model.backbones.base import plain_parts
-        >>> parts = plain_parts(k=5, d_in=3)
-        >>> asked = {"n_bins": 4, "d_embedding": 2, "direction": "both", "length": 8}
-        >>> Told(mlp.MLP, d_in=3, parts=parts, **asked, n_blocks=2, d_block=8)(torch.zeros(1, 7, 3)).shape
+        >>> make, parts = partial(mlp.MLP, n_blocks=2, d_block=8), plain_parts(k=5, d_in=3)
+        >>> net = Told(make, n_bins=4, d_embedding=2, direction="both", length=8, parts=parts)
+        >>> net(torch.zeros(1, 7, 3)).shape
         torch.Size([5, 7, 8])
     """
 
     def __init__(
         self,
-        table: Callable[..., Backbone],
+        make: Callable[..., Backbone],
         *,
-        d_in: int,
         n_bins: int,
         d_embedding: int,
         direction: str,
         length: int,
         parts: Parts,
-        **knobs: Any,
     ) -> None:
         n = sum(takewhile((1).__eq__, parts.features))  # the numbers; vectors of categories stand behind them
         features = (*[d_embedding] * n, *parts.features[n:])
-        hidden = table(d_in=sum(features), parts=replace(parts, features=features), **knobs)
+        hidden = make(d_in=sum(features), parts=replace(parts, features=features))
         looks_back, n_members = direction == "forward", hidden.n_members
         super().__init__(d_out=hidden.d_out, n_members=n_members, looks_back=looks_back, window=length)
         self.scale = Scale(k=parts.k, d=n)
@@ -89,15 +85,63 @@ class Told(Fitted, Drawn, Backbone):
         self.embedding.reset(i, sigma=1.0, generator=generator)
 
 
-def _option(table: Option[Backbone]) -> Option[Backbone]:
-    space: Space = {
-        **table.space,
-        "n_bins": Choice((8, 16, 32), default=16, also=Integer(1, 256, default=16)),
-        "d_embedding": Held(Integer(2, 8, default=4, valid=(1, 256))),
-        "direction": Choice(("both", "forward")),
-        "length": Held(Integer(1, 64, default=8, valid=(1, MAX_LENGTH))),
-    }
-    return Option(partial(Told, table.make), space, source=table.source)
+def step_mlp(
+    *,
+    d_in: int,
+    n_blocks: int,
+    d_block: int,
+    n_bins: int,
+    d_embedding: int,
+    direction: str,
+    length: int,
+    parts: Parts,
+) -> Backbone:
+    """A perceptron over what a step is told; see `Told` and `MLP`.
+
+    Example:
+        >>> from automl_nn.model.backbones.base import plain_parts
+        >>> told = {"n_bins": 4, "d_embedding": 2, "direction": "both", "length": 8}
+        >>> step_mlp(d_in=3, n_blocks=2, d_block=8, **told, parts=plain_parts(k=1, d_in=3)).d_out
+        8
+    """
+    del d_in
+    make = partial(mlp.MLP, n_blocks=n_blocks, d_block=d_block)
+    return Told(make, n_bins=n_bins, d_embedding=d_embedding, direction=direction, length=length, parts=parts)
 
 
-MLP, TABM_MINI = _option(mlp.OPTION), _option(tabm.MINI)
+def step_tabm_mini(
+    *,
+    d_in: int,
+    n_blocks: int,
+    d_block: int,
+    n_members: int,
+    n_bins: int,
+    d_embedding: int,
+    direction: str,
+    length: int,
+    parts: Parts,
+) -> Backbone:
+    """TabM-mini over what a step is told; see `Told` and `TabM`.
+
+    Example:
+        >>> from automl_nn.model.backbones.base import plain_parts
+        >>> told = {"n_bins": 4, "d_embedding": 2, "direction": "both", "length": 8}
+        >>> step_tabm_mini(d_in=3, n_blocks=2, d_block=8, n_members=4, **told, parts=plain_parts(k=1, d_in=3)).n_members
+        4
+    """
+    del d_in
+    make = partial(tabm.tabm_mini, n_blocks=n_blocks, d_block=d_block, n_members=n_members)
+    return Told(make, n_bins=n_bins, d_embedding=d_embedding, direction=direction, length=length, parts=parts)
+
+
+_SPACE: Space = {
+    "n_bins": Choice((8, 16, 32), default=16, also=Integer(1, 256, default=16)),
+    "d_embedding": Held(Integer(2, 8, default=4, valid=(1, 256))),
+    "direction": Choice(("both", "forward")),
+    "length": Held(Integer(1, 64, default=8, valid=(1, MAX_LENGTH))),
+}
+
+MLP: Option[Backbone] = Option(step_mlp, {**mlp.OPTION.space, **_SPACE}, source="arXiv:2106.11959")
+TABM_MINI: Option[Backbone] = Option(
+    step_tabm_mini, {**tabm.MINI.space, **_SPACE}, source="arXiv:2410.24210, section 3.3"
+)

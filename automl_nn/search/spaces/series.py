@@ -32,8 +32,8 @@ FEW_WINDOWS, MANY_WINDOWS = 256, 4096
 FEW_SERIES = 64
 """Least windows of an epoch where each is a whole series: few, since networks soon know them by heart."""
 
-MOST_TOLD = 20_000_000
-"""Most values of channels of which each step is told a dozen more each, in 4 bytes."""
+MOST_TOLD = 4_000_000
+"""Most values of channels where steps are told a dozen more of each, in 4 bytes, for each encoder and direction."""
 
 STEP_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
     {},

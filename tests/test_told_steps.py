@@ -88,6 +88,12 @@ def test_series_of_very_many_steps_are_not_told(monkeypatch):
     assert not set(TOLD) & set(step_space(problem)["model"]["backbone"])
 
 
+def test_series_of_tokens_alone_are_not_told():
+    frame = slow().assign(x=lambda frame: "w" + (frame["t"] * 7 % 40).astype(str))
+    problem = pose_steps(frame, ["y"], SeriesColumns("s", "t"))
+    assert not set(TOLD) & set(step_space(problem)["model"]["backbone"])
+
+
 def test_an_epoch_reads_as_many_steps_as_one_of_windows_and_none_of_them_in_long_ones():
     problem = pose_steps(slow(), ["y"], SeriesColumns("s", "t"), parting=Parting(folds=1))
     attempt = Attempt(Encodings(problem), [config_of(problem, "step_mlp")], seeds=[0])
@@ -134,6 +140,7 @@ def test_categories_stand_behind_the_numbers_as_they_are():
         seeds=[0],
     )
     assert network.backbone.embedding.n_numeric == inputs.d_dense
+    assert (network.backbone.embedding.slope.amax((0, 2, 3)) > 0).all()  # bins are those of the training steps
     assert len(network.predict(inputs)[0]) == len(inputs)
 
 

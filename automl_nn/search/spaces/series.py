@@ -107,7 +107,7 @@ def _model(problem: Problem) -> Space:
     longest = min(MAX_LENGTH, max(*lengths, longest_window(problem)))
     length = Choice(lengths, default=middle, also=Integer(8, longest, default=middle))
     table = table.with_spaces({name: {**option.space, "length": length} for name, option in table.items()})
-    if problem.steps.columns.per_step and problem.steps.n_steps * max(1, len(problem.table.used)) <= MOST_TOLD:
+    if _can_be_told(problem):
         table = Options("backbone", {**table, **TOLD}, default=table.default)
     backbone = {"backbone": table}
     return {
@@ -116,6 +116,14 @@ def _model(problem: Problem) -> Space:
         **(fix(backbone, "backbone.direction", "forward") if problem.looks_back else backbone),
         "recipe": _recipes(problem.steps),
     }
+
+
+def _can_be_told(problem: Problem) -> bool:
+    """Whether there are numbers to take statistics of, and few enough to keep those of each step."""
+    assert problem.steps is not None
+    columns = problem.table.used
+    has_numbers = any(column.role != "category" for column in columns)
+    return problem.steps.columns.per_step and has_numbers and problem.steps.n_steps * len(columns) <= MOST_TOLD
 
 
 def _recipes(steps: Steps) -> Bundles:

@@ -6,7 +6,9 @@
 
 The loop by hand is what people write: Pillow images, changed, made tensors and normalized one after the other
 (`image_changes.py`); the layers of `automl_nn.model.backbones.cnn.CNN`; AdamW with clipped gradients. Ours changes as
-much and as often, in tensors of a whole batch. The loops take turns, so that other load meets all of them.
+much and as often, in tensors of a whole batch, and of images of up to 100 pixels trains eight networks at once, as a
+search does: each of them sees as many images as the one by hand, and all are counted. The loops take turns, so that
+other load meets all of them.
 
 Printed, for each size of images and of batches and each set of changes: how many times the images a second of the loop
 by hand are ours,
@@ -35,8 +37,7 @@ from turns import N_CORES, PRECISIONS, compare, our_steps
 from automl_nn.data.images.arrays import Images
 from automl_nn.data.images.given import images_of
 from automl_nn.search.problems.images import pose_images
-from automl_nn.search.spaces.default import edit_space
-from automl_nn.search.spaces.images import image_space
+from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.train.precision import Precision
 
 Array = NDArray[Any]
@@ -64,7 +65,7 @@ def given(source: str) -> tuple[Array, Array]:
 def our_loop(
     x: Array, y: Array, *, width: int, batch_size: int, changes: Mapping[str, Any], precision: Precision
 ) -> Iterator[int]:
-    """Train by our loop; yield the number of images of each step."""
+    """Train by our loop; yield the number of images of each step, counted for each network."""
     problem = pose_images(pd.DataFrame({"y": y}), ["y"], Images.of(x))
     fixed = {
         "model.backbone.name": "cnn",
@@ -72,7 +73,7 @@ def our_loop(
         "train.batch_size": batch_size,
         **{f"train.augmentation.{knob}": value for knob, value in changes.items()},
     }
-    return our_steps(problem, edit_space(image_space(problem), fixed), precision=precision)
+    return our_steps(problem, edit_space(space_for(problem), fixed), precision=precision)
 
 
 class Residual(nn.Module):

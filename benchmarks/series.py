@@ -20,14 +20,13 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from series_plain import DROPOUT, NETWORKS, plain, plain_loop
-from turns import PRECISIONS, compare, our_network, our_steps
+from turns import PRECISIONS, compare, our_stack, our_steps
 
 from automl_nn import SeriesColumns
 from automl_nn.model.backbones import SEQUENCES, TOLD, WHOLE
 from automl_nn.search.problems.problem import Problem
 from automl_nn.search.problems.series import pose_steps
-from automl_nn.search.spaces.default import edit_space
-from automl_nn.search.spaces.series import step_space
+from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.space.options import Space
 from automl_nn.train.precision import Precision
 
@@ -66,7 +65,7 @@ def _our_loop(name: str, frame: pd.DataFrame, *, length: int, batch_size: int, p
 
 def _sizes(name: str, frame: pd.DataFrame, **asked: int) -> str:
     """Numbers of parameters of both networks."""
-    network, _ = our_network(*_posed(name, frame, **asked))
+    network, _ = our_stack(*_posed(name, frame, **asked))
     both = [network, plain(name, d_in=4)] if name in NETWORKS else [network]
     return " and ".join(f"{sum(own.numel() for own in one.parameters()):,}" for one in both) + " parameters"
 
@@ -86,7 +85,7 @@ def _posed(name: str, frame: pd.DataFrame, *, length: int, batch_size: int) -> t
         settings |= {"model.backbone.n_layers": 2, "model.backbone.d_block": 64}
     if name == "lstm_forward":
         settings["model.backbone.direction"] = "forward"
-    return problem, edit_space(step_space(problem), settings)
+    return problem, edit_space(space_for(problem), settings)
 
 
 def main() -> None:

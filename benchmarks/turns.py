@@ -65,25 +65,27 @@ class Pace:
     by_work: float
 
 
-def our_network(problem: Problem, space: Space) -> tuple[Network, Encoded]:
-    """One network with the defaults of a space, and the rows that it learns from."""
+def our_stack(problem: Problem, space: Space) -> tuple[Network, Encoded]:
+    """As many networks as a search trains at once, with the defaults of a space, and the rows that they learn from."""
     config = defaults(space)
     (rows,) = Encodings(problem).of(config["model"]["encoder"], view_of(config["model"]))
-    return stack_of(rows, [config], task=problem.task, seeds=[0]), rows
+    seeds = range(config["search"]["cohort"])
+    return stack_of(rows, [config] * len(seeds), task=problem.task, seeds=seeds), rows
 
 
 def our_steps(problem: Problem, space: Space, *, precision: Precision) -> Iterator[int]:
-    """Train that network by our loop."""
-    (network, rows), config = our_network(problem, space), defaults(space)["train"]
+    """Train that stack by our loop; yield what each step has trained on, counted for each network."""
+    (network, rows), config = our_stack(problem, space), defaults(space)["train"]
+    configs = [config] * network.k
     set_precision(network, precision)
-    batches, _ = Feeder(network, [rows.fold], config, problem.task, [0]).feed()
-    losses = FoldLosses([stack_loss(rows.fold.train, [config], task=problem.task)])
-    stepper = Stepper(network, [config], loss=losses, n_steps=batches.n_steps * N_EPOCHS)
+    batches, _ = Feeder(network, [rows.fold], config, problem.task, range(network.k)).feed()
+    losses = FoldLosses([stack_loss(rows.fold.train, configs, task=problem.task)])
+    stepper = Stepper(network, configs, loss=losses, n_steps=batches.n_steps * N_EPOCHS)
     network.train()
     with threads(1):
         for batch in chain.from_iterable(batches.epoch() for _ in range(N_EPOCHS)):
             stepper.step(batch)
-            yield batches.batch_size
+            yield network.k * batches.batch_size
 
 
 def compare(ours: Mapping[Precision, Make], by_hand: Mapping[str, Make], *, n_rounds: int, seconds: float) -> str:

@@ -97,8 +97,13 @@ def test_the_space_fits_to_the_number_of_images(n):
     problem = posed(images, y=[0, 0, 1] * (n // 3))
     config = defaults(space_for(problem))
     assert config["train"]["batch_size"] <= n
-    assert config["search"]["cohort"] == 1
+    assert config["search"]["cohort"] == 8
     assert len(first_trials(space_for(problem), portfolio_for(problem, space_for(problem)))) >= 5
+
+
+def test_networks_of_larger_images_are_trained_one_at_a_time():
+    images = np.random.default_rng(0).integers(0, 256, (60, 11, 10), dtype=np.uint8)
+    assert defaults(space_for(posed(images)))["search"]["cohort"] == 1
 
 
 def test_encoded_rows_see_their_own_images_without_copying_them(pixels):

@@ -12,6 +12,7 @@ from automl_nn.data.findings import Finding
 from automl_nn.data.images.given import images_of
 from automl_nn.data.images.maps import Maps
 from automl_nn.data.read import as_frame, read_frame, release_unused
+from automl_nn.data.scratch import scratch_folder
 from automl_nn.data.series.steps import SeriesColumns
 from automl_nn.data.table import Role
 from automl_nn.decide.decider import DAYS, days_since_the_first
@@ -34,7 +35,6 @@ from automl_nn.search.problems.series import pose_any
 from automl_nn.search.problems.study_spec import spec_of
 from automl_nn.search.references.fit import add_references
 from automl_nn.search.refit import refit_trials
-from automl_nn.search.sharing import shared_folder
 from automl_nn.search.spaces.images import least_for_statistics
 from automl_nn.search.workers import Job, work_together
 from automl_nn.space.draw import defaults, describe
@@ -209,7 +209,7 @@ class Study(Results):
         note_limits(self.store.optuna, self._id, limits)
         if references:
             yield from add_references(self.store, self._id, self._given(), timeout=timeout, seed=self._seed)
-        with shared_folder() as folder:
+        with scratch_folder() as folder:
             if n_workers > 1:
                 self._share(folder)
             yield from self._search(budget.after(time.monotonic() - start), folder=folder)

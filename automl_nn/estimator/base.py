@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from numpy.random import RandomState
@@ -15,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from sqlalchemy import URL, make_url
 
+from automl_nn.data.scratch import scratch_folder
 from automl_nn.decide.decision import Decision
 from automl_nn.predict.predictor import Predictor
 from automl_nn.search.problems.parting import VAL_SHARE
@@ -92,8 +91,8 @@ def storage_for(storage: str | URL | None) -> Iterator[str]:
     if storage is not None:
         yield full_url(storage)
         return
-    with TemporaryDirectory(prefix="automl_nn-") as folder:
-        yield f"sqlite:///{Path(folder, 'study.db').as_posix()}"
+    with scratch_folder() as folder:
+        yield f"sqlite:///{(folder / 'study.db').as_posix()}"
 
 
 def full_url(storage: str | URL) -> str:

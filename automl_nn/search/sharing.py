@@ -4,11 +4,9 @@ import io
 import mmap
 import os
 import pickle
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, final
 from weakref import WeakValueDictionary
 
@@ -28,27 +26,20 @@ JOB = "job"
 _MAPPED: WeakValueDictionary[Path, mmap.mmap] = WeakValueDictionary()
 
 
-@contextmanager
-def shared_folder() -> Iterator[Path]:
-    """A folder that only this user may read, gone after the block.
-
-    Example:
-        >>> import numpy as np
-        >>> with shared_folder() as folder:
-        ...     put({"x": np.arange(3)}, folder / "data")
-        ...     get(folder / "data")["x"].tolist()
-        [0, 1, 2]
-    """
-    with TemporaryDirectory(prefix="automl_nn_", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
 def put(value: Any, path: Path) -> None:
     """Write a value so that `get` finds its arrays in place; other processes see all of it or nothing.
 
     Args:
         value: Anything that can be pickled; the arrays and tensors in it are shared.
-        path: Where to, in a `shared_folder`: what is read back from there is trusted.
+        path: Where to, in a `scratch_folder`: what is read back from there is trusted.
+
+    Example:
+        >>> import numpy as np
+        >>> from automl_nn.data.scratch import scratch_folder
+        >>> with scratch_folder() as folder:
+        ...     put({"x": np.arange(3)}, folder / "data")
+        ...     get(folder / "data")["x"].tolist()
+        [0, 1, 2]
     """
     buffers: list[pickle.PickleBuffer] = []
     head = io.BytesIO()
@@ -89,7 +80,8 @@ def rest(path: Path) -> None:
 
     Example:
         >>> import numpy as np
-        >>> with shared_folder() as folder:
+        >>> from automl_nn.data.scratch import scratch_folder
+        >>> with scratch_folder() as folder:
         ...     put(np.arange(3), folder / "data")
         ...     data = get(folder / "data")
         ...     rest(folder / "data")
@@ -117,7 +109,7 @@ class Shelf:
     """What several processes need, made by the first that asks for it.
 
     Args:
-        folder: A `shared_folder`.
+        folder: A `scratch_folder`.
         lock: A lock of `multiprocessing` that they share.
     """
 

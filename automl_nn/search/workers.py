@@ -79,7 +79,7 @@ class Job:
         """The same job with its data in a file that all workers read, so that none holds a copy of its own.
 
         Args:
-            folder: A `shared_folder`.
+            folder: A `scratch_folder`.
         """
         put(self, folder / JOB)
         if os.name == "nt":  # where a file that is mapped cannot be removed
@@ -111,7 +111,7 @@ def work_together(job: Job, budget: Budget, *, store: Store, folder: Path) -> Ge
         job: What to work on; with several workers one that is `shared`.
         budget: Shared by all workers.
         store: The storage, as this process has opened it; the others open their own.
-        folder: A `shared_folder`, where several workers find the job and what they read.
+        folder: A `scratch_folder`, where several workers find the job and what they read.
     """
     if budget.n_workers == 1:
         yield from job.events(budget, store=store)

@@ -8,17 +8,18 @@ import pandas as pd
 import pytest
 import torch
 
+from automl_nn.data.scratch import LOCK, scratch_folder
 from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.problem import pose
 from automl_nn.search.problems.study_spec import spec_of
-from automl_nn.search.sharing import JOB, Shelf, get, put, rest, shared_folder
+from automl_nn.search.sharing import JOB, Shelf, get, put, rest
 
 CONFIG = {"name": "robust", "max_one_hot": 8}
 
 
 @pytest.fixture
 def shelf():
-    with shared_folder() as folder:
+    with scratch_folder() as folder:
         yield Shelf(folder, multiprocessing.get_context("spawn").Lock())
 
 
@@ -68,7 +69,7 @@ def test_what_is_shared_is_made_once(shelf):
     for _ in range(3):
         assert shelf.of("thing", lambda: made.append(1) or np.arange(4)).tolist() == [0, 1, 2, 3]
     assert made == [1]
-    assert [path.name for path in shelf.folder.iterdir()] == ["thing"]
+    assert {path.name for path in shelf.folder.iterdir()} == {"thing", LOCK}
 
 
 def resident_bytes():
@@ -89,7 +90,7 @@ def test_a_job_holds_no_memory_once_what_is_made_of_it_is_on_the_shelf(shelf):
 
 
 def test_the_folder_is_private_and_goes():
-    with shared_folder() as folder:
+    with scratch_folder() as folder:
         assert folder.stat().st_mode & 0o077 == 0
     assert not folder.exists()
 

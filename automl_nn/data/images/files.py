@@ -5,6 +5,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psutil
 from automl_nn.data.findings import Finding
 from automl_nn.data.images.arrays import ImageForm, Images, Pixels, mapped
 from automl_nn.data.images.decode import Header, each, header_of, pixels_of
+from automl_nn.data.scratch import scratch_folder
 from automl_nn.errors import DataError
 
 MAX_SIDE = 128
@@ -129,27 +131,30 @@ def _decoded(paths: Sequence[Path], form: ImageForm, cache: Path | None) -> tupl
     name = None if cache is None else cache / f"{_key(paths, form)}.npy"
     if name is not None and name.is_file():
         return mapped(name), {}
-    pixels, file = _room((len(paths), *form.shape), form, cache)
+    with ExitStack() as stack:
+        pixels, file = _room((len(paths), *form.shape), form, cache, stack)
 
-    def decode(number: int) -> None:
-        pixels[number] = pixels_of(paths[number], form)
+        def decode(number: int) -> None:
+            pixels[number] = pixels_of(paths[number], form)
 
-    broken = {number: why for number, why in enumerate(each(decode, range(len(paths)))) if why is not None}
-    if file is None:
-        return Images(pixels), broken
-    return _in_file(pixels, file, None if broken else name), broken
+        broken = {number: why for number, why in enumerate(each(decode, range(len(paths)))) if why is not None}
+        if file is None:
+            return Images(pixels), broken
+        return _in_file(pixels, file, None if broken else name, stack), broken
 
 
-def _room(shape: tuple[int, ...], form: ImageForm, cache: Path | None) -> tuple[Pixels, Path | None]:
-    """An array for all images: in memory if that is little, else in a file that is mapped."""
+def _room(shape: tuple[int, ...], form: ImageForm, cache: Path | None, stack: ExitStack) -> tuple[Pixels, Path | None]:
+    """An array for all images: in memory if that is little, else in a file that is mapped and goes with the stack."""
     n_bytes = int(np.prod(shape)) * np.dtype(form.kind).itemsize
     if cache is None and n_bytes <= RAM_SHARE * psutil.virtual_memory().available:
         return np.zeros(shape, dtype=form.kind), None
     folder = Path(tempfile.gettempdir()) if cache is None else cache
     try:
+        folder = stack.enter_context(scratch_folder()) if cache is None else cache
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(prefix="automl_nn_", suffix=".npy", dir=folder, delete=False) as opened:
+        with tempfile.NamedTemporaryFile(suffix=".npy", dir=folder, delete=False) as opened:
             file = Path(opened.name)
+        stack.callback(file.unlink, missing_ok=True)
         return np.lib.format.open_memmap(file, mode="w+", dtype=np.dtype(form.kind), shape=shape), file
     except OSError as error:
         raise DataError(
@@ -158,20 +163,20 @@ def _room(shape: tuple[int, ...], form: ImageForm, cache: Path | None) -> tuple[
         ) from error
 
 
-def _in_file(pixels: Pixels, file: Path, name: Path | None) -> Images:
-    """Images in a file of this name; one without a name goes with them."""
+def _in_file(pixels: Pixels, file: Path, name: Path | None, stack: ExitStack) -> Images:
+    """Images in a file of this name; one without a name goes with them, and so does what the stack holds."""
     assert isinstance(pixels, np.memmap)
     pixels.flush()
     if name is not None:
         return mapped(file.replace(name))
     images = mapped(file)
-    weakref.finalize(images.pixels, _remove, file, os.getpid())
+    weakref.finalize(images.pixels, _remove, stack.pop_all(), os.getpid())
     return images
 
 
-def _remove(file: Path, owner: int) -> None:
-    if os.getpid() == owner:  # other processes map it, too
-        file.unlink(missing_ok=True)
+def _remove(stack: ExitStack, owner: int) -> None:
+    if os.getpid() == owner:  # other processes map the file, too
+        stack.close()
 
 
 def _key(paths: Sequence[Path], form: ImageForm) -> str:

@@ -272,16 +272,17 @@ class Study(Results):
                 f"{last['failure']}: {last['message']}"
             )
 
-    def refit(self, *, n_seeds: int | None = None, trial: int | None = None) -> "Study":
+    def refit(self, *, n_seeds: int | None = None, trial: int | None = None, n_workers: int = 1) -> "Study":
         """Train the chosen networks again on all rows, those that chose them included; `predictor` then takes these.
 
         No row is left that could score them: `honest_score` and every decision, which come from the networks of the
         search, hold for them as estimates.
 
         Args:
-            n_seeds: Networks for each trial, trained in one stack, whose outputs are averaged; 4 for one trial, 2 for
-                each of an ensemble unless given.
+            n_seeds: Networks for each trial, trained in one stack, whose outputs are averaged; as many as make four in
+                all, at least, unless given.
             trial: One trial; those of the ensemble unless given.
+            n_workers: Processes with one thread each, which take one trial after the other.
 
         Raises:
             StorageError: The study was loaded without its data.
@@ -290,5 +291,5 @@ class Study(Results):
         """
         problem = self._given()
         numbers = [member for member in self._stored.members(trial) if isinstance(member, int)]
-        refit_trials(self.store, self._id, problem, numbers, n_seeds=n_seeds)
+        refit_trials(self.store, self._id, problem, numbers, n_seeds=n_seeds, n_workers=n_workers)
         return self

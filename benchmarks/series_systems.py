@@ -33,9 +33,10 @@ def fit_ours(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     """Our search with the default ensemble: classes or values, or probabilities of each class in their order."""
     train, test = _parts(folder)
     study = study_of(train, per_step=options.what == "steps", storage=f"sqlite:///{folder / 'study.db'}")
-    study.tune(timeout=options.seconds, n_workers=1 if options.one_core else 2)
+    n_workers = 1 if options.one_core else 2
+    study.tune(timeout=options.seconds, n_workers=n_workers)
     if options.refit:
-        study.refit()
+        study.refit(n_workers=n_workers)
     predictor = study.predictor(with_references=options.with_references)
     found = predictor.predict(test) if options.kind == "regression" else predictor.predict_proba(test)
     if not _decides(options):

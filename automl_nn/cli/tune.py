@@ -124,7 +124,7 @@ def tune(
     typer.echo(f"best trial {study.best_number}: {study.task.metric} {number(study.best_score)}", err=True)
     if refit:
         typer.echo("training the chosen networks again on all rows", err=True)
-        study.refit()
+        study.refit(n_workers=_n_workers(study, ends))
     show_study(study, form, with_references=with_references)
 
 
@@ -173,6 +173,13 @@ def _with_workers(study: "Study", limits: Mapping[str, Any]) -> dict[str, Any]:
     """All cores where only time limits the search; a number of trials is a wish for the same study each time."""
     if "n_workers" in limits or "n_trials" in limits or study.problem is None:
         return dict(limits)
+    return {**limits, "n_workers": _n_workers(study, limits)}
+
+
+def _n_workers(study: "Study", limits: Mapping[str, Any]) -> int:
+    """As many as are asked for, or as this machine can carry."""
     from automl_nn.search.workers import spare_workers
 
-    return {**limits, "n_workers": spare_workers(study.problem)}
+    if "n_workers" in limits or study.problem is None:
+        return int(limits.get("n_workers", 1))
+    return spare_workers(study.problem)

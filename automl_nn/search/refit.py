@@ -1,14 +1,19 @@
 """Refit: networks of a chosen config on all rows, those that chose it included, several seeds in one stack."""
 
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from automl_nn.data.images.maps import at_places
 from automl_nn.data.parting.split import Split
+from automl_nn.data.scratch import scratch_folder
 from automl_nn.errors import BudgetError, DivergedError
 from automl_nn.model.views import view_of
 from automl_nn.search.attempt import stack_of
@@ -16,6 +21,7 @@ from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.problem import Problem
 from automl_nn.search.problems.study_spec import N_PROBE, compared_places, probed
 from automl_nn.search.samplers import trial_seed
+from automl_nn.search.sharing import JOB, get, put
 from automl_nn.space.options import Config
 from automl_nn.store.companions import RefitRow
 from automl_nn.store.store import Store
@@ -25,12 +31,12 @@ from automl_nn.train.loop import Training
 from automl_nn.train.losses.stack_loss import Targets
 from automl_nn.train.trained import Trained
 
-N_ALONE, N_TOGETHER = 4, 2
-"""Networks of each config, whose outputs are averaged: of a trial that predicts alone, and of those of an ensemble."""
+N_NETWORKS = 4
+"""Networks in all, at least, whose outputs are averaged: an ensemble of four or more trials has one of each."""
 
 
 def refit(
-    problem: Problem, config: Config, *, n_epochs: int, n_seeds: int = N_ALONE, seed: int
+    problem: Problem, config: Config, *, n_epochs: int, n_seeds: int = N_NETWORKS, seed: int
 ) -> tuple[list[Trained], list[int], float]:
     """Train networks of one config on all rows.
 
@@ -94,37 +100,74 @@ def refit(
 
 
 def refit_trials(
-    store: Store, study_id: int, problem: Problem, numbers: Sequence[int], *, n_seeds: int | None = None
+    store: Store,
+    study_id: int,
+    problem: Problem,
+    numbers: Sequence[int],
+    *,
+    n_seeds: int | None = None,
+    n_workers: int = 1,
 ) -> None:
-    """Refit trials of a study and store the networks in place of earlier ones.
+    """Refit trials of a study and store the networks in place of earlier ones, each trial's as soon as they are there.
 
     Args:
         store: Where the study is kept.
         study_id: The study.
         problem: What is given.
         numbers: The trials.
-        n_seeds: Networks for each of them; 4 for a single one, 2 for several, unless given.
+        n_seeds: Networks for each of them; as many as make four in all, at least, unless given.
+        n_workers: Processes, each of which refits one trial at a time; the networks do not depend on it.
 
     Raises:
         DivergedError: No network of a trial stayed finite.
     """
-    if n_seeds is None:
-        n_seeds = N_ALONE if len(numbers) == 1 else N_TOGETHER
+    n_seeds = -(-N_NETWORKS // max(1, len(numbers))) if n_seeds is None else n_seeds
     trials = {trial["number"]: trial for trial in store.trials(study_id).to_dict("records")}
+    chosen = [trials[number] for number in numbers]
+    asked = [
+        {
+            "config": store.config(int(trial["run_id"])),
+            "n_epochs": int(trial["best_epoch"]),
+            "n_seeds": n_seeds,
+            "seed": int(trial["seed"]),
+        }
+        for trial in chosen
+    ]
     spec = store.spec(study_id)
+    for trial, rows in zip(chosen, _all_rows(problem, spec, asked, n_workers=min(n_workers, len(asked))), strict=True):
+        store.put_refits(int(trial["run_id"]), rows)
+
+
+def _all_rows(
+    problem: Problem, spec: Mapping[str, Any], asked: Sequence[Mapping[str, Any]], *, n_workers: int
+) -> Iterator[list[RefitRow]]:
+    """What is stored of each refit that is asked for, in their order."""
+    if n_workers <= 1:
+        yield from (_rows(problem, spec, **one) for one in asked)
+        return
+    with scratch_folder() as folder:
+        put(problem, path := folder / JOB)
+        pool = Parallel(n_jobs=n_workers, return_as="generator")
+        yield from pool(delayed(_shared_rows)(path, spec, **one) for one in asked)
+
+
+def _shared_rows(path: Path, spec: Mapping[str, Any], **one: Any) -> list[RefitRow]:
+    """The same in a process that finds the problem in a file."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told of Ctrl-C, too, and ends this process
+    return _rows(get(path), spec, **one)
+
+
+def _rows(problem: Problem, spec: Mapping[str, Any], *, n_epochs: int, **one: Any) -> list[RefitRow]:
+    """What is stored of a refit, with what the networks say of the rows that they are compared by."""
+    networks, seeds, seconds = refit(problem, n_epochs=n_epochs, **one)
     (probe, images), places = probed(spec), compared_places(spec)
     starts = None if problem.steps is None else np.zeros(1, dtype=np.int64)
-    for trial in (trials[number] for number in numbers):
-        run_id, n_epochs = int(trial["run_id"]), int(trial["best_epoch"])
-        config = store.config(run_id)
-        networks, seeds, seconds = refit(problem, config, n_epochs=n_epochs, n_seeds=n_seeds, seed=int(trial["seed"]))
-        outputs = [network.output(probe, starts=starts, images=images) for network in networks]
-        outputs = [at_places(output, places, n_images=probe.n_rows) for output in outputs]
-        rows = [
-            RefitRow(seed, n_epochs, seconds, output[:N_PROBE], network.to_bytes())
-            for network, seed, output in zip(networks, seeds, outputs, strict=True)
-        ]
-        store.put_refits(run_id, rows)
+    outputs = [network.output(probe, starts=starts, images=images) for network in networks]
+    outputs = [at_places(output, places, n_images=probe.n_rows) for output in outputs]
+    return [
+        RefitRow(seed, n_epochs, seconds, output[:N_PROBE], network.to_bytes())
+        for network, seed, output in zip(networks, seeds, outputs, strict=True)
+    ]
 
 
 def _last(training: Training, n_epochs: int) -> Epoch:

@@ -6,7 +6,7 @@ from automl_nn.errors import BudgetError, ModelFileError, StorageError
 from automl_nn.predict.predictor import Predictor
 from automl_nn.search.members import load_members
 from automl_nn.search.problems.parting import Parting
-from automl_nn.search.refit import refit, whole
+from automl_nn.search.refit import refit, refit_trials, whole
 from automl_nn.search.samplers import trial_seed
 from automl_nn.study import Study
 
@@ -70,6 +70,20 @@ def test_the_ensemble_is_refit_with_its_weights(study):
     assert len(predictor.networks) == 2 * len(weights)
     assert sum(predictor.weights) == pytest.approx(1.0)
     assert predictor.weights[0] == pytest.approx(next(iter(weights.values())) / 2)
+
+
+def test_an_ensemble_has_four_networks_in_all_at_least(study):
+    for numbers, n_networks in (([0], 4), ([0, 1], 2), ([0, 1, 2], 2), ([0, 1, 2] * 2, 1)):
+        refit_trials(study.store, study._id, study.problem, numbers)
+        run = int(study.leaderboard().set_index("number").loc[numbers[0], "run_id"])
+        assert len(study.store.refits(run)) == n_networks
+
+
+@pytest.mark.slow
+def test_two_workers_refit_what_one_does(study):
+    first, second = (outputs(study.refit(n_seeds=1, n_workers=n_workers).predictor()) for n_workers in (1, 2))
+    assert len(study.ensemble()) > 1
+    np.testing.assert_allclose(first, second, atol=1e-5)
 
 
 def test_a_second_refit_takes_the_place_of_the_first(study):

@@ -156,7 +156,7 @@ def ends_of(train: pd.DataFrame) -> bool:
 
 
 def viewed(x: Array, starts: Array, options: argparse.Namespace, *, causal: bool) -> Array:
-    """Lags and rolling statistics of each step, or statistics of each series."""
+    """What our networks are told, too: lags and rolling statistics of each step, or statistics of each series."""
     import torch
 
     from automl_nn.model.inputs import Inputs

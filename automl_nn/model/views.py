@@ -25,6 +25,9 @@ SPANS = (8, 32, 128)
 EXTREMES_SPAN = 32
 """Steps over which the least and the largest value are told."""
 
+LEAST_DEVIATION = 1e-6
+"""Of scaled values; where they deviate less, a step lies where the others do."""
+
 N_SEGMENTS = 16
 """Parts of a series whose means tell its course."""
 
@@ -45,14 +48,17 @@ class Scores(Protocol):
 class View:
     """How steps become rows that stand alone.
 
-    A step is told its neighbours' values, and means, deviations and extremes around it; beyond the ends of a series the
-    last value goes on. A whole series is told its statistics and the means of its parts.
+    A step is told its neighbours' values, means, deviations and extremes around it, and how many deviations it lies
+    from each mean, which is comparable between series of different scales; beyond the ends of a series the last value
+    goes on. A whole series is told its statistics and the means of its parts.
 
     Args:
         per_step: Whether each step is a row; else each series is one.
         causal: Whether a step is told nothing of later ones.
         lags: A step is told nothing but its values so many steps before, for each of them, or its own where the series
             began later; None for what surrounds it.
+        relative: Whether a step is told how many deviations it lies from each mean; models that were stored before
+            there was a choice are not.
 
     Example:
         >>> x = torch.arange(12.0).unsqueeze(1)
@@ -66,6 +72,7 @@ class View:
     per_step: bool
     causal: bool
     lags: tuple[int, ...] | None = None
+    relative: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain JSON values."""
@@ -75,13 +82,16 @@ class View:
     def from_json(known: dict[str, Any]) -> "View":
         """The view that `to_json` told."""
         lags = known["lags"]
-        return View(known["per_step"], known["causal"], None if lags is None else tuple(lags))
+        lags = None if lags is None else tuple(lags)
+        return View(known["per_step"], known["causal"], lags, relative=known.get("relative", False))
 
     def width(self, d_dense: int) -> int:
         """Numbers of a row."""
         if self.lags is not None:
             return d_dense * len(self.lags)
-        return d_dense * (len(self._offsets) + 1 + 2 * len(SPANS) + 2 if self.per_step else 7 + N_SEGMENTS)
+        if not self.per_step:
+            return d_dense * (7 + N_SEGMENTS)
+        return d_dense * (1 + len(self._offsets) + (2 + self.relative) * len(SPANS) + 2)
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -154,7 +164,10 @@ class View:
             n = (end - begin + 1)[:, None]
             mean = (sums[end + 1] - sums[begin]) / n
             variance = (squares[end + 1] - squares[begin]) / n - mean**2
-            columns += [mean, np.sqrt(np.maximum(variance, 0))]
+            deviation = np.sqrt(np.maximum(variance, 0))
+            columns += [mean, deviation]
+            if self.relative:
+                columns.append((x - mean) / np.maximum(deviation, LEAST_DEVIATION))
         end = here if self.causal else np.minimum(here + EXTREMES_SPAN // 2, last)
         columns += [_trailing(np.minimum, x, first)[end], _trailing(np.maximum, x, first)[end]]
         return np.hstack(columns, dtype=np.float32, casting="same_kind")
@@ -168,10 +181,13 @@ def view_of(model: Mapping[str, Any]) -> View | None:
 
     Example:
         >>> view_of({"backbone": {"name": "step_mlp", "direction": "forward"}})
-        View(per_step=True, causal=True, lags=None)
+        View(per_step=True, causal=True, lags=None, relative=False)
     """
     backbone = model["backbone"]
-    return View(per_step=True, causal=backbone["direction"] == "forward") if backbone["name"] in TOLD else None
+    if backbone["name"] not in TOLD:
+        return None
+    causal, statistics = backbone["direction"] == "forward", backbone.get("statistics", "plain")
+    return View(per_step=True, causal=causal, relative=statistics == "relative")
 
 
 def _starts(inputs: Inputs) -> Integers:

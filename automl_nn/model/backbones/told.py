@@ -95,8 +95,9 @@ def step_mlp(
     direction: str,
     length: int,
     parts: Parts,
+    statistics: str = "plain",
 ) -> Backbone:
-    """A perceptron over what a step is told; see `Told` and `MLP`.
+    """A perceptron over what a step is told: see `Told`, `MLP` and, for `statistics`, `automl_nn.model.views.View`.
 
     Example:
         >>> from automl_nn.model.backbones.base import plain_parts
@@ -104,7 +105,7 @@ def step_mlp(
         >>> step_mlp(d_in=3, n_blocks=2, d_block=8, **told, parts=plain_parts(k=1, d_in=3)).d_out
         8
     """
-    del d_in
+    del d_in, statistics  # what is told stands in the input
     make = partial(mlp.MLP, n_blocks=n_blocks, d_block=d_block)
     return Told(make, n_bins=n_bins, d_embedding=d_embedding, direction=direction, length=length, parts=parts)
 
@@ -120,8 +121,9 @@ def step_tabm_mini(
     direction: str,
     length: int,
     parts: Parts,
+    statistics: str = "plain",
 ) -> Backbone:
-    """TabM-mini over what a step is told; see `Told` and `TabM`.
+    """TabM-mini over what a step is told: see `Told`, `TabM` and, for `statistics`, `automl_nn.model.views.View`.
 
     Example:
         >>> from automl_nn.model.backbones.base import plain_parts
@@ -129,7 +131,7 @@ def step_tabm_mini(
         >>> step_tabm_mini(d_in=3, n_blocks=2, d_block=8, n_members=4, **told, parts=plain_parts(k=1, d_in=3)).n_members
         4
     """
-    del d_in
+    del d_in, statistics  # what is told stands in the input
     make = partial(tabm.tabm_mini, n_blocks=n_blocks, d_block=d_block, n_members=n_members)
     return Told(make, n_bins=n_bins, d_embedding=d_embedding, direction=direction, length=length, parts=parts)
 
@@ -138,6 +140,7 @@ _SPACE: Space = {
     "n_bins": Choice((8, 16, 32), default=16, also=Integer(1, 256, default=16)),
     "d_embedding": Held(Integer(2, 8, default=4, valid=(1, 256))),
     "direction": Choice(("both", "forward")),
+    "statistics": Held(Choice(("relative", "plain"))),
     "length": Held(Integer(1, 64, default=8, valid=(1, MAX_LENGTH))),
 }
 

@@ -40,12 +40,31 @@ def test_statistics_around_a_step_are_those_of_pandas(causal):
         for place, span in enumerate(SPANS):
             at = np.arange(len(series)) if causal else np.minimum(np.arange(len(series)) + span // 2, len(series) - 1)
             rolling = frame.rolling(span, min_periods=1)
-            expected = np.hstack([rolling.mean().to_numpy()[at], rolling.std(ddof=0).to_numpy()[at]])
-            np.testing.assert_allclose(found[series, n_near + 4 * place :][:, :4], expected, atol=1e-4)
+            mean, deviation = (rolled.to_numpy()[at] for rolled in (rolling.mean(), rolling.std(ddof=0)))
+            apart = (frame.to_numpy() - mean) / np.maximum(deviation, 1e-6)
+            expected = np.hstack([mean, deviation, apart])
+            np.testing.assert_allclose(found[series, n_near + 6 * place :][:, :6], expected, atol=1e-4)
         at = np.arange(len(series)) if causal else np.minimum(np.arange(len(series)) + 16, len(series) - 1)
         rolling = frame.rolling(32, min_periods=1)
         expected = np.hstack([rolling.min().to_numpy()[at], rolling.max().to_numpy()[at]])
         np.testing.assert_allclose(found[series, -4:], expected, atol=1e-6)
+
+
+def test_how_many_deviations_a_step_lies_from_a_mean_does_not_depend_on_the_scale():
+    view = View(per_step=True, causal=False)
+    mine, theirs = (
+        view.read(Inputs(INPUTS.numbers * scale + shift, INPUTS.codes, starts=STARTS)).numbers
+        for scale, shift in ((1, 0), (50, 7))
+    )
+    same = np.isclose(mine, theirs, atol=1e-3).all(axis=0)
+    assert same.sum() == 2 * len(SPANS)
+
+
+def test_a_view_that_was_stored_before_is_told_what_it_was():
+    stored = View.from_json({"per_step": True, "causal": True, "lags": None})
+    assert stored.width(2) == View(per_step=True, causal=True).width(2) - 2 * len(SPANS)
+    assert stored.read(INPUTS).numbers.shape[1] == stored.width(2)
+    assert View.from_json(View(per_step=True, causal=True).to_json()) == View(per_step=True, causal=True)
 
 
 def test_a_causal_view_is_told_nothing_of_later_steps():

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from sklearn.datasets import load_breast_cancer
 
@@ -23,12 +24,25 @@ N_TRIALS = 16
 """More than the random start of the sampler, so that later proposals depend on earlier scores."""
 
 VOLATILE = ["seconds", "peak_memory_mb", "attempt", "run_id", "trial_id"]
-PROGRAM = f"""
+PREPARE = """
 from sklearn.datasets import load_breast_cancer
 from automl_nn.study import Study
 frame = load_breast_cancer(as_frame=True).frame
-Study(frame, "target", settings={SETTINGS!r}).tune(n_trials={N_TRIALS}, references=False)
 """
+TUNE = f'Study(frame, "target", settings={SETTINGS!r}).tune(n_trials={N_TRIALS}, references=False)'
+FORKS = f"""
+import os, sys
+{PREPARE}
+Study(frame, "target", settings={SETTINGS!r}, storage="sqlite://").tune(n_trials=1, references=False)
+for _ in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        {TUNE}
+        os._exit(0)
+    print(pid, flush=True)
+    print(os.waitpid(pid, 0)[1], flush=True)
+"""
+"""Begins the study anew for each line that it reads, without the seconds that imports take."""
 
 
 def make_study(**given):
@@ -95,22 +109,24 @@ def n_epochs_in(database):
 @pytest.mark.timeout(600)
 def test_ten_kills_leave_the_study_as_if_there_had_been_none(undisturbed, tmp_path):
     rng, database = random.Random(0), tmp_path / "automl_nn.db"
-    for kill in range(10):
-        worker = subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=tmp_path)
-        while n_epochs_in(database) < 5 * kill and worker.poll() is None:
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0.0, 0.05))
-        assert worker.poll() is None, "the study ended before it could be killed"
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.wait()
-    subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, check=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    with subprocess.Popen([sys.executable, "-c", FORKS], cwd=tmp_path, **pipes) as forks:
+        for kill in range(10):
+            forks.stdin.write("again\n")
+            pid = int(forks.stdout.readline())
+            while n_epochs_in(database) < 5 * kill and psutil.pid_exists(pid):
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0.0, 0.05))
+            os.kill(pid, signal.SIGKILL)
+            assert int(forks.stdout.readline()) == signal.SIGKILL, "the study ended before it could be killed"
+    subprocess.run([sys.executable, "-c", PREPARE + TUNE], cwd=tmp_path, check=True)
     assert_same(Study.load("study", storage=f"sqlite:///{database}"), undisturbed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_two_processes_share_a_study_without_a_double_trial(tmp_path):
-    workers = [subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=tmp_path) for _ in range(2)]
+    workers = [subprocess.Popen([sys.executable, "-c", PREPARE + TUNE], cwd=tmp_path) for _ in range(2)]
     assert [worker.wait() for worker in workers] == [0, 0]
     trials = Study.load("study", storage=f"sqlite:///{tmp_path}/automl_nn.db").leaderboard()
     assert sorted(trials["number"]) == list(range(N_TRIALS))

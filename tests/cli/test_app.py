@@ -80,8 +80,8 @@ class FakeStudy:
         estimate = Estimate(0.85, (0.8, 0.9))
         return Honest(estimate, None, None, 0.05, (1, 0), {"linear": Against(0.88, -0.03, (-0.1, 0.1))}, 2, 200, 0)
 
-    def refit(self):
-        self.is_refit = True
+    def refit(self, *, n_workers):
+        self.is_refit = n_workers > 0
 
 
 def references(store):

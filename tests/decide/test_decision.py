@@ -260,7 +260,7 @@ def test_deciding_imports_neither_torch_nor_optuna():
 
 def test_a_decision_for_an_own_scorer_is_stored_and_applied_again():
     rng = np.random.default_rng(0)
-    y = (rng.random((400, 1)) < 0.3).astype(float)
+    y = (rng.random((120, 1)) < 0.3).astype(float)
     output = rng.normal(2 * y - 1)
     goal = Goal(sk.make_scorer(sk.fbeta_score, beta=3))
     decision = decide(Binary(("ill",), "roc_auc"), output, y, goal=goal)

@@ -50,11 +50,11 @@ def test_only_the_best_networks_are_kept():
 
 
 def test_bad_trials_are_pruned():
-    settings = QUICK | {"train.n_epochs": 20, "train.patience": 100, "train.optimizer.name": "adamw"}
-    study, events = events_of(settings | {"search.pruner": "median"}, n_trials=20)
+    settings = QUICK | {"train.n_epochs": 12, "train.patience": 100, "train.optimizer.name": "adamw"}
+    study, events = events_of(settings | {"search.pruner": "median"}, n_trials=17)
     pruned = [event for event in events if isinstance(event, TrialEnded) and event.state == "pruned"]
     assert pruned
-    assert study.epochs().groupby("trial").size().loc[pruned[0].number] < 20
+    assert study.epochs().groupby("trial").size().loc[pruned[0].number] < 12
 
 
 def test_no_pruner_prunes_nothing():

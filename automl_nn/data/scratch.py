@@ -1,5 +1,6 @@
 """Folders for what a process needs while it lives, which are removed even where it was killed: by the next one."""
 
+import os
 import shutil
 import tempfile
 import time
@@ -22,7 +23,7 @@ GRACE_SECONDS = 60.0
 def scratch_folder() -> Iterator[Path]:
     """A folder among the temporary files that only this user may read, gone after the block.
 
-    Folders that processes left behind which were killed are removed first.
+    Folders of this user that processes left behind which were killed are removed first.
 
     Example:
         >>> with scratch_folder() as folder:
@@ -42,9 +43,11 @@ def _lock(path: Path) -> FileLock:
 
 
 def _sweep() -> None:
-    """Remove the folders that nobody holds."""
+    """Remove this user's folders that nobody holds."""
+    user = getattr(os, "getuid", int)()
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
-        with suppress(OSError, Timeout):  # another user's, one that is held, or one that is gone
-            if time.time() - path.stat().st_mtime > GRACE_SECONDS:
+        with suppress(OSError, Timeout):  # one that is held, or one that is gone
+            found = path.lstat()
+            if found.st_uid == user and time.time() - found.st_mtime > GRACE_SECONDS:
                 with _lock(path):
                     shutil.rmtree(path.parent, ignore_errors=True)

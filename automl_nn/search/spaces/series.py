@@ -33,7 +33,7 @@ FEW_SERIES = 64
 """Least windows of an epoch where each is a whole series: few, since networks soon know them by heart."""
 
 MOST_TOLD = 4_000_000
-"""Most values of channels where steps are told 15 or 18 more of each, in 4 bytes, for each encoder and direction."""
+"""Most values of channels where steps are told 15 or 18 numbers for each, in 4 bytes, by each encoder and direction."""
 
 STEP_PORTFOLIO: tuple[Mapping[str, Value], ...] = (
     {},

@@ -277,6 +277,19 @@ def test_images_that_do_not_fit_into_memory_are_mapped_from_a_file_that_goes_wit
     assert file.exists()
     del images
     assert not file.exists()
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_images_that_are_refused_leave_no_file(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr("automl_nn.data.images.files.RAM_SHARE", 0.0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    picture(rng).save(tmp_path / "x.png")
+    whole = (tmp_path / "x.png").read_bytes()
+    (tmp_path / "x.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError):
+        read_images([tmp_path / "x.png"])
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_a_folder_for_each_class_is_read_in_order(classes):

@@ -25,7 +25,7 @@ from automl_nn.search.sharing import JOB, get, put
 from automl_nn.space.options import Config
 from automl_nn.store.companions import RefitRow
 from automl_nn.store.store import Store
-from automl_nn.train.device import threads
+from automl_nn.train.device import kept_memory, threads
 from automl_nn.train.epoch import Epoch
 from automl_nn.train.loop import Training
 from automl_nn.train.losses.stack_loss import Targets
@@ -76,7 +76,7 @@ def refit(
     seeds = [trial_seed(seed, position) for position in range(n_seeds)]
     network = stack_of(rows, [config] * n_seeds, task=task, seeds=seeds)
     training = Training(network, [rows.fold], [config["train"]] * n_seeds, task=task, seeds=seeds)
-    with threads(1):
+    with threads(1), kept_memory():
         epoch = _last(training, n_epochs)
     targets = Targets.of(rows.fold.train.y, rows.fold.train.weight, family=task.family)
     share = tuple(targets.share(d_out=task.d_out, family=task.family).tolist())

@@ -15,6 +15,7 @@ from automl_nn.search.pacing import Pacing
 from automl_nn.search.plan import Plan
 from automl_nn.search.pruners import Pruner
 from automl_nn.space.ranges import Value
+from automl_nn.train.device import kept_memory
 
 
 @final
@@ -60,7 +61,8 @@ class StackRun:
             StorageError: The storage does not answer.
         """
         try:
-            yield from self._train()
+            with kept_memory():
+                yield from self._train()
         except StorageError:
             raise
         except Exception as error:  # a trial that fails is data

@@ -15,19 +15,20 @@ from automl_nn.errors import BudgetError
 T = TypeVar("T")
 R = TypeVar("R")
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
 """What glibc calls its limits in `mallopt`."""
 
-KEPT_BYTES, SINGLE_BYTES = 2**28, 2**25
-"""Freed memory that a process keeps for its next step; a single piece of more than the second goes back at once."""
+KEPT_BYTES, SINGLE_BYTES, N_SINGLE = 2**28, 2**25, 2**16
+"""Freed memory that a process keeps; a single piece of more than the second goes back at once, if there are not more
+than the third."""
 
 
 @cache
 def keep_memory() -> None:
-    """Let this process use the memory that a training step frees for the next one.
+    """Let this process use the memory that a pass through a network frees for the next one.
 
-    Else the C library may give it back after each step, and the system clears it anew for the next: a quarter of the
-    time of a step of recurrent networks. Only glibc has such limits, elsewhere nothing happens.
+    Else the C library may give it back after each pass, and the system clears it anew for the next. Only glibc has such
+    limits, elsewhere nothing happens.
 
     Source:
         mallopt(3) of the Linux manual; the second limit is the largest it takes.
@@ -35,9 +36,35 @@ def keep_memory() -> None:
     Example:
         >>> keep_memory()
     """
+    _limit(M_MMAP_THRESHOLD, SINGLE_BYTES)
+    _limit(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Let all memory that a training step frees be there for the next one inside the block, in pieces of any size.
+
+    The steps of a large network are alike, but the system would clear their memory each time: a third of the time of a
+    step of recurrent networks on long windows. After the block, freed memory goes back as before.
+
+    Example:
+        >>> with kept_memory():
+        ...     torch.ones(2**24).sum().item()
+        16777216.0
+    """
+    keep_memory()
+    _limit(M_MMAP_MAX, 0)
+    _limit(M_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        _limit(M_MMAP_MAX, N_SINGLE)
+        _limit(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def _limit(name: int, value: int) -> None:
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
-        library.mallopt(M_MMAP_THRESHOLD, SINGLE_BYTES)
-        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        library.mallopt(name, value)
 
 
 @contextmanager

@@ -1,6 +1,10 @@
 """What every test runs under: one thread, shapes that are checked, a folder of its own."""
 
+import contextlib
+import json
 import os
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +27,56 @@ _load = pyfiles.load_module_py
 _load_once = cache(_load)
 pyfiles.load_module_py = lambda name, path: (_load_once if "versions" in Path(path).parts else _load)(name, path)
 """The steps of migrations are read once, not for each of thousands of new databases."""
+
+
+FORKS = """
+import json, os, sys, traceback
+{source}
+for line in sys.stdin:
+    what, given = json.loads(line)
+    answer = os.fork() if what == "start" else os.waitstatus_to_exitcode(os.waitpid(*given, 0)[1])
+    if what == "start" and answer == 0:
+        status = 1
+        try:
+            work(*given)
+            status = 0
+        except Exception:
+            traceback.print_exc()
+        os._exit(status)
+    print(answer, flush=True)
+"""
+
+
+class Forks:
+    """Processes that call the `work` of a script, without the seconds that its imports take each time."""
+
+    def __init__(self, source, folder):
+        line = [sys.executable, "-c", FORKS.format(source=source)]
+        self._server = subprocess.Popen(
+            line, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def start(self, *given):
+        """Call `work` in a process of its own; its number."""
+        return self._ask("start", given)
+
+    def wait(self, pid):
+        """The exit status of a process that was started; less than zero if it was killed."""
+        return self._ask("wait", (pid,))
+
+    def _ask(self, what, given):
+        self._server.stdin.write(json.dumps([what, given]) + "\n")
+        return int(self._server.stdout.readline())
+
+    def close(self):
+        self._server.communicate()
+
+
+@pytest.fixture
+def forks(tmp_path):
+    """Makes `Forks` of a script, in the test's folder."""
+    with contextlib.ExitStack() as stack:
+        yield lambda source: stack.enter_context(contextlib.closing(Forks(source, tmp_path)))
 
 
 @pytest.fixture(autouse=True)

@@ -30,19 +30,12 @@ from automl_nn.study import Study
 frame = load_breast_cancer(as_frame=True).frame
 """
 TUNE = f'Study(frame, "target", settings={SETTINGS!r}).tune(n_trials={N_TRIALS}, references=False)'
-FORKS = f"""
-import os, sys
+WARM = f"""
 {PREPARE}
 Study(frame, "target", settings={SETTINGS!r}, storage="sqlite://").tune(n_trials=1, references=False)
-for _ in sys.stdin:
-    pid = os.fork()
-    if pid == 0:
-        {TUNE}
-        os._exit(0)
-    print(pid, flush=True)
-    print(os.waitpid(pid, 0)[1], flush=True)
+def work():
+    {TUNE}
 """
-"""Begins the study anew for each line that it reads, without the seconds that imports take."""
 
 
 def make_study(**given):
@@ -107,18 +100,15 @@ def n_epochs_in(database):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_ten_kills_leave_the_study_as_if_there_had_been_none(undisturbed, tmp_path):
-    rng, database = random.Random(0), tmp_path / "automl_nn.db"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-    with subprocess.Popen([sys.executable, "-c", FORKS], cwd=tmp_path, **pipes) as forks:
-        for kill in range(10):
-            forks.stdin.write("again\n")
-            pid = int(forks.stdout.readline())
-            while n_epochs_in(database) < 5 * kill and psutil.pid_exists(pid):
-                time.sleep(0.002)
-            time.sleep(rng.uniform(0.0, 0.05))
-            os.kill(pid, signal.SIGKILL)
-            assert int(forks.stdout.readline()) == signal.SIGKILL, "the study ended before it could be killed"
+def test_ten_kills_leave_the_study_as_if_there_had_been_none(undisturbed, forks, tmp_path):
+    rng, database, studies = random.Random(0), tmp_path / "automl_nn.db", forks(WARM)
+    for kill in range(10):
+        pid = studies.start()
+        while n_epochs_in(database) < 5 * kill and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0.0, 0.05))
+        os.kill(pid, signal.SIGKILL)
+        assert studies.wait(pid) == -signal.SIGKILL, "the study ended before it could be killed"
     subprocess.run([sys.executable, "-c", PREPARE + TUNE], cwd=tmp_path, check=True)
     assert_same(Study.load("study", storage=f"sqlite:///{database}"), undisturbed)
 

@@ -12,41 +12,38 @@ import pytest
 from automl_nn.store.claims import Worker
 from automl_nn.store.store import Store
 
-WORK = """
+SCRIPT = """
 import sys, time
 import optuna
 from automl_nn.store.claims import Worker
 from automl_nn.store.records import EpochRow, Outcome
 from automl_nn.store.store import Store
 
-url, n_trials, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-store = Store(url)
-study_id = store.open_study("study", spec={"metric": "roc_auc"})
-study = optuna.load_study(study_name="study", storage=store.optuna)
-print("open", flush=True)
-while claim := store.claim(study_id, n_trials=n_trials, worker=Worker.this()):
-    trial = optuna.trial.Trial(study, claim.trial_id)
-    x = optuna.samplers.RandomSampler(seed=claim.number)._rng.rng.random()
-    x = trial.suggest_float("x", x, x)
-    store.begin(claim, config={"x": x}, seed=claim.number)
-    for number in range(3):
-        facts = dict.fromkeys(EpochRow.__dataclass_fields__, 0.5) | {"metrics": {}, "spikes": (), "skipped": 0}
-        store.report(claim, EpochRow(**facts | {"number": number, "score": x + number}))
-        time.sleep(seconds)
-    store.finish(claim, Outcome(state="complete", score=x, seconds=1.0, output=[[x]], payload=b"network"))
-    print("ended", flush=True)
+
+def work(url, n_trials, seconds=0.0, told="/dev/null"):
+    store = Store(url)
+    study_id = store.open_study("study", spec={"metric": "roc_auc"})
+    study = optuna.load_study(study_name="study", storage=store.optuna)
+    while claim := store.claim(study_id, n_trials=n_trials, worker=Worker.this()):
+        trial = optuna.trial.Trial(study, claim.trial_id)
+        x = optuna.samplers.RandomSampler(seed=claim.number)._rng.rng.random()
+        x = trial.suggest_float("x", x, x)
+        store.begin(claim, config={"x": x}, seed=claim.number)
+        for number in range(3):
+            facts = dict.fromkeys(EpochRow.__dataclass_fields__, 0.5) | {"metrics": {}, "spikes": (), "skipped": 0}
+            store.report(claim, EpochRow(**facts | {"number": number, "score": x + number}))
+            time.sleep(seconds)
+        store.finish(claim, Outcome(state="complete", score=x, seconds=1.0, output=[[x]], payload=b"network"))
+        with open(told, "a") as file:
+            file.write("ended\\n")
 """
 
 
-def start(url, n_trials, seconds=0.0):
-    return subprocess.Popen([sys.executable, "-c", WORK, url, str(n_trials), str(seconds)], stdout=subprocess.PIPE)
-
-
-def ended(process):
-    with process:
-        process.communicate()
-    return process.returncode
+@pytest.fixture
+def workers(forks):
+    """Processes that work on the study of a database."""
+    return forks(SCRIPT)
 
 
 def check_complete(store, n_trials):
@@ -66,40 +63,37 @@ def check_complete(store, n_trials):
     return trials
 
 
-def test_two_processes_share_the_trials(url):
-    workers = [start(url, 10) for _ in range(2)]
-    assert [ended(worker) for worker in workers] == [0, 0]
+def test_two_processes_share_the_trials(url, workers):
+    pids = [workers.start(url, 10) for _ in range(2)]
+    assert [workers.wait(pid) for pid in pids] == [0, 0]
     with Store(url) as store:
         check_complete(store, 10)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_eight_processes_may_open_an_empty_database_at_once(url):
-    workers = [start(url, 64) for _ in range(8)]
-    assert [ended(worker) for worker in workers] == [0] * 8
+def test_eight_processes_may_open_an_empty_database_at_once(url, workers):
+    pids = [workers.start(url, 64) for _ in range(8)]
+    assert [workers.wait(pid) for pid in pids] == [0] * 8
     with Store(url) as store:
         check_complete(store, 64)
 
 
-def kill_at_a_random_moment(url, n_trials, rng):
-    worker = start(url, n_trials, seconds=0.005)
-    for _ in ("open", "ended"):
-        worker.stdout.readline()
-    time.sleep(rng.uniform(0.0, 0.1))
-    worker.send_signal(signal.SIGKILL)
-    ended(worker)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_after_ten_kills_no_trial_is_lost_or_doubled(url, tmp_path):
-    rng = random.Random(0)
+def test_after_ten_kills_no_trial_is_lost_or_doubled(url, workers, tmp_path):
+    rng, told = random.Random(0), tmp_path / "told"
     for _ in range(10):
-        kill_at_a_random_moment(url, 40, rng)
-    assert ended(start(url, 40)) == 0
+        told.write_text("")
+        pid = workers.start(url, 40, 0.005, str(told))
+        while not told.read_text():
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0.0, 0.1))
+        os.kill(pid, signal.SIGKILL)
+        assert workers.wait(pid) in (-signal.SIGKILL, 0)
+    assert workers.wait(workers.start(url, 40)) == 0
     uninterrupted = f"sqlite:///{tmp_path}/uninterrupted.db"
-    assert ended(start(uninterrupted, 40)) == 0
+    assert workers.wait(workers.start(uninterrupted, 40)) == 0
     with Store(url) as store, Store(uninterrupted) as other:
         got, expected = check_complete(store, 40), check_complete(other, 40)
         assert (got["attempt"] > 1).sum() >= 5  # the kills did hit trials
@@ -107,14 +101,14 @@ def test_after_ten_kills_no_trial_is_lost_or_doubled(url, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_process_killed_while_it_makes_the_tables_does_no_harm(url):
+def test_a_process_killed_while_it_makes_the_tables_does_no_harm(url, workers):
     rng = random.Random(0)
     for _ in range(5):
-        worker = start(url, 1)
-        time.sleep(rng.uniform(0.8, 1.6))
-        worker.send_signal(signal.SIGKILL)
-        ended(worker)
-    assert ended(start(url, 3)) == 0
+        pid = workers.start(url, 1)
+        time.sleep(rng.uniform(0.0, 0.5))
+        os.kill(pid, signal.SIGKILL)
+        assert workers.wait(pid) in (-signal.SIGKILL, 0)
+    assert workers.wait(workers.start(url, 3)) == 0
     with Store(url) as store:
         check_complete(store, 3)
 

@@ -21,8 +21,48 @@ from automl_nn.errors import SpaceError, did_you_mean
 from automl_nn.space.ranges import Value
 
 
+@final
+class _TPE(TPESampler):
+    """Optuna's own, which finds what all trials have in common in less than a tenth of the time."""
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return common_space(study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
+
+
+def common_space(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
+    """The knobs that all trials have, from the same ranges of more than one value, by name.
+
+    What `optuna.search_space.intersection_search_space` finds; but a range that is the same object, as in trials read
+    from a database, is not compared value by value.
+
+    Args:
+        trials: Trials that have ended.
+
+    Example:
+        >>> ranges = {name: optuna.distributions.FloatDistribution(0, 1) for name in "xyz"}
+        >>> trials = [
+        ...     optuna.trial.create_trial(
+        ...         value=1, params=dict.fromkeys(names, 0.5), distributions={n: ranges[n] for n in names}
+        ...     )
+        ...     for names in ("xz", "zyx", "yz")
+        ... ]
+        >>> list(common_space(trials))
+        ['z']
+    """
+    others = [trial.distributions for trial in trials]
+    return {
+        name: distribution
+        for name, distribution in (sorted(others[-1].items()) if others else ())
+        if not distribution.single() and all(_is_same(distribution, other.get(name)) for other in others)
+    }
+
+
+def _is_same(one: BaseDistribution, other: BaseDistribution | None) -> bool:
+    return one is other or one == other
+
+
 def _tpe(seed: int) -> BaseSampler:
-    return TPESampler(seed=seed, n_startup_trials=10, multivariate=True, constant_liar=True)
+    return _TPE(seed=seed, n_startup_trials=10, multivariate=True, constant_liar=True)
 
 
 SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
@@ -79,9 +119,12 @@ class _Before:
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
-        """What samplers ask of a study, in place of Optuna's method of this name."""
+        """What samplers ask of a study, in place of Optuna's method of this name; read anew for each trial.
+
+        Optuna's cache is only cleared by `Study.ask`: in it, the other trials of a cohort have not been proposed yet.
+        """
         if self._trials is None:
-            trials = self._study._get_trials(deepcopy=deepcopy, use_cache=use_cache)
+            trials = self._study._get_trials(deepcopy=deepcopy)
             self._trials = thinned([self._as_drawn(trial) for trial in trials if trial.number <= self._number])
         return [trial for trial in self._trials if states is None or trial.state in states]
 

@@ -1,8 +1,18 @@
 import optuna
 import pytest
+from optuna.search_space import intersection_search_space
 
 from automl_nn.errors import SpaceError
-from automl_nn.search.samplers import BEST_SEEN, MOST_SEEN, SAMPLERS, Cohort, SeededSampler, thinned, trial_seed
+from automl_nn.search.samplers import (
+    BEST_SEEN,
+    MOST_SEEN,
+    SAMPLERS,
+    Cohort,
+    SeededSampler,
+    common_space,
+    thinned,
+    trial_seed,
+)
 from automl_nn.search.spaces.default import default_space, edit_space
 from automl_nn.search.spaces.portfolio import PORTFOLIO, first_trials
 from automl_nn.space.draw import defaults, flatten, suggest
@@ -44,6 +54,22 @@ def ask(study):
     return trial, {"x": trial.suggest_float("x", 0, 1), "n": trial.suggest_int("n", 1, 9)}
 
 
+def test_knobs_that_all_trials_share_are_those_that_optuna_finds():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+
+    def objective(trial):
+        trial.suggest_int("one", 3, 3)
+        trial.suggest_float("wider", 0, 1 + trial.number % 2)
+        trial.suggest_categorical("kind", ["a", None, 0.5])
+        return trial.suggest_float("x", 0, 1) + (trial.suggest_int("n", 1, 9) if trial.number % 3 else 0)
+
+    study.optimize(objective, n_trials=6)
+    found = intersection_search_space(study.trials, include_pruned=True)
+    assert common_space(study.trials) == {name: own for name, own in found.items() if not own.single()}
+    assert list(common_space(study.trials)) == ["kind", "x"]
+    assert common_space([]) == {}
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_proposals_of_a_cohort_do_not_depend_on_which_of_it_has_ended(name):
     proposals = []
@@ -58,6 +84,21 @@ def test_proposals_of_a_cohort_do_not_depend_on_which_of_it_has_ended(name):
         proposals.append([params for _, params in begun] + [ask(study)[1] for _ in range(2)])
     assert proposals[0] == proposals[1] == proposals[2]
     assert len({params["x"] for params in proposals[0]}) == 4
+
+
+def test_a_proposal_takes_account_of_those_before_it_in_its_cohort():
+    def last(x):
+        storage = optuna.storages.get_storage(f"sqlite:///{x}.db")
+        study = optuna.create_study(storage=storage, direction="maximize", sampler=SeededSampler("tpe", seed=1))
+        grow(study, 12)
+        ids = [storage.create_new_trial(study._study_id) for _ in range(8)]
+        for own in ids[:-1]:
+            storage.set_trial_system_attr(own, "fixed_params", {"x": x})
+        study.sampler = SeededSampler("tpe", seed=1, cohort=Cohort(12, {}))
+        trials = [optuna.trial.Trial(study, own) for own in ids]
+        return [(trial.suggest_int("n", 1, 9), trial.suggest_float("x", 0, 1)) for trial in trials][-1]
+
+    assert len({last(x) for x in (0.1, 0.3, 0.7)}) == 3
 
 
 def test_what_a_cohort_shares_is_taken_over_from_its_first_trial():

@@ -64,7 +64,8 @@ class Decider:
             DecisionError: The goal is impossible, or the stored rows do not carry it.
         """
         goal = goal or self.default
-        drawn = next((one for one in (self.drawn, self.units) if one is not None), self.groups)
+        units = self.groups if self.units is None else self.units
+        drawn = units if self.drawn is None else self.drawn
         return decide(self.task, self.output, self.y, goal=goal, groups=drawn, prevalence=prevalence, seed=self.seed)
 
     def keep(self, decision: Decision, *, store: "Store", study_id: int, run_id: int | None) -> None:

@@ -19,13 +19,18 @@ from automl_nn.store.urls import parse_url
 class TestOptunasOwnSuite(pytest_storages.StorageTestCase):
     """Optuna's tests of a storage: bare on PostgreSQL, behind the cache that studies use on SQLite."""
 
+    @pytest.fixture(scope="class", autouse=True)
+    def collected(self):
+        """What they leave open is closed while its warnings are still ignored, not in the middle of another test."""
+        yield
+        gc.collect()
+
     @pytest.fixture
     def storage(self, url):
         storage = open_storage(url)
         yield storage if url.startswith("postgresql") else optuna.storages.get_storage(storage)
         storage.remove_session()
         storage.engine.dispose()
-        gc.collect()  # which warns of a connection that is left open: here that is ignored, elsewhere it is not
 
 
 def objective(trial):

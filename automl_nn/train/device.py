@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 
+from automl_nn.data.read import release_unused
 from automl_nn.errors import BudgetError
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def kept_memory() -> Iterator[None]:
     """Let all memory that a training step frees be there for the next one inside the block, in pieces of any size.
 
     The steps of a large network are alike, but the system would clear their memory each time: a third of the time of a
-    step of recurrent networks on long windows. After the block, freed memory goes back as before.
+    step of recurrent networks on long windows. After the block, what is free goes back.
 
     Example:
         >>> with kept_memory():
@@ -60,6 +61,7 @@ def kept_memory() -> Iterator[None]:
     finally:
         _limit(M_MMAP_MAX, N_SINGLE)
         _limit(M_TRIM_THRESHOLD, KEPT_BYTES)
+        release_unused()
 
 
 def _limit(name: int, value: int) -> None:

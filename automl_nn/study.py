@@ -23,8 +23,8 @@ from automl_nn.model.build import check_buildable
 from automl_nn.model.recipes import conflicts
 from automl_nn.results.results import Results
 from automl_nn.review.about import about
-from automl_nn.review.spike_windows import keep_spike_windows
-from automl_nn.review.thumbnails import keep_thumbnails
+from automl_nn.review.events.spike_windows import keep_spike_windows
+from automl_nn.review.images.thumbnails import keep_thumbnails
 from automl_nn.search.defaults import STORAGE, TIMEOUT
 from automl_nn.search.events import Event, TrialEnded
 from automl_nn.search.limits import Limits, note_limits

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from automl_nn.cli import main
-from automl_nn.cli.given import gather
+from automl_nn.cli.arguments.given import gather
 from automl_nn.search.problems.series import pose_any
 from automl_nn.search.spaces.default import edit_space, space_for
 from automl_nn.space.draw import describe

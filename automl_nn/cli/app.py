@@ -15,11 +15,11 @@ import typer
 import automl_nn
 from automl_nn.cli.check import check
 from automl_nn.cli.dashboard import dashboard
-from automl_nn.cli.decide import decide
+from automl_nn.cli.decide.command import decide
 from automl_nn.cli.demo import demo
 from automl_nn.cli.export import export
 from automl_nn.cli.look import status, trials
-from automl_nn.cli.predict import predict
+from automl_nn.cli.predict.command import predict
 from automl_nn.cli.report import report
 from automl_nn.cli.tune import tune
 from automl_nn.errors import AutoMLError, did_you_mean

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl_nn.cli import options
-from automl_nn.cli.flat import flat
+from automl_nn.cli.arguments import options
+from automl_nn.cli.arguments.flat import flat
+from automl_nn.cli.arguments.question import Question, Reading
 from automl_nn.cli.output import Format, show
-from automl_nn.cli.question import Question, Reading
 
 if TYPE_CHECKING:
     from automl_nn.search.problems.problem import Problem
@@ -31,7 +31,7 @@ def check(
     Then fit simple models, which tell whether there is anything to learn, and train a few small networks, which tell
     the knobs that change nothing on these data. That takes seconds.
     """
-    from automl_nn.cli.given import gather
+    from automl_nn.cli.arguments.given import gather
     from automl_nn.review.tables import check_report
     from automl_nn.search.problems.series import pose_any
 

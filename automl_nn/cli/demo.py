@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, final
 
 import typer
 
-from automl_nn.cli import options
-from automl_nn.cli.parse import parse_seconds
+from automl_nn.cli.arguments import options
+from automl_nn.cli.arguments.parse import parse_seconds
 from automl_nn.errors import DataError, InputError, did_you_mean
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, final
 
 import typer
 
-from automl_nn.cli import options
+from automl_nn.cli.arguments import options
 from automl_nn.errors import InputError
 
 if TYPE_CHECKING:

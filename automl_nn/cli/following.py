@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from automl_nn.cli.options import STORAGE
+from automl_nn.cli.arguments.options import STORAGE
 from automl_nn.cli.output import Format, show
 
 if TYPE_CHECKING:

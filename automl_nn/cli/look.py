@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from automl_nn.cli import options
+from automl_nn.cli.arguments import options
+from automl_nn.cli.arguments.parse import parse_condition
 from automl_nn.cli.following import show_study
 from automl_nn.cli.output import Format, finite, show
-from automl_nn.cli.parse import parse_condition
 from automl_nn.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def trials(
     """
     conditions = [parse_condition(text) for text in where or ()]
 
+    from automl_nn.review.events.spike_windows import window_length
     from automl_nn.review.picked import pick
-    from automl_nn.review.spike_windows import window_length
     from automl_nn.review.tables import reference_rows, spike_rows, trial_rows
     from automl_nn.store.looks import curves
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from automl_nn.cli import options
+from automl_nn.cli.arguments import options
 from automl_nn.errors import DataError
 
 ENDINGS = (".html", ".htm")

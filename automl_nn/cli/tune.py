@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 import typer
 from rich.console import Console
 
-from automl_nn.cli import options
-from automl_nn.cli.again import words_of
-from automl_nn.cli.flat import flat
+from automl_nn.cli.arguments import options
+from automl_nn.cli.arguments.again import words_of
+from automl_nn.cli.arguments.flat import flat
+from automl_nn.cli.arguments.parse import parse_seconds, parse_settings
+from automl_nn.cli.arguments.question import Question, Reading
 from automl_nn.cli.following import show_study
 from automl_nn.cli.output import Format
-from automl_nn.cli.parse import parse_seconds, parse_settings
-from automl_nn.cli.question import Question, Reading
 from automl_nn.errors import StorageError
 from automl_nn.review.words import number
 from automl_nn.search.defaults import TIMEOUT
 
 if TYPE_CHECKING:
-    from automl_nn.cli.given import Given
+    from automl_nn.cli.arguments.given import Given
     from automl_nn.study import Study
 
 
@@ -105,7 +105,7 @@ def tune(
     """Search for the best network. Ctrl-C keeps what was found; the same line again goes on from there."""
     knobs = parse_settings(settings or ())
 
-    from automl_nn.cli.given import gather
+    from automl_nn.cli.arguments.given import gather
     from automl_nn.data.read import release_unused
     from automl_nn.store.urls import in_memory, masked
 

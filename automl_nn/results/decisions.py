@@ -15,8 +15,8 @@ from automl_nn.decide.goal import GOALS_OF_METRICS, Goal
 from automl_nn.decide.stored import SavedDecision
 from automl_nn.errors import DecisionError, StorageError
 from automl_nn.results.trials import Trials
-from automl_nn.review.contact import Judged, Sheet
-from automl_nn.review.thumbnails import kept_thumbnails
+from automl_nn.review.images.contact import Judged, Sheet
+from automl_nn.review.images.thumbnails import kept_thumbnails
 
 if TYPE_CHECKING:
     from automl_nn.review.seen import Seen
@@ -201,8 +201,8 @@ class Decisions(Trials):
         Raises:
             DecisionError: There is nothing to decide, so nothing to see.
         """
-        from automl_nn.review.pictures import see  # matplotlib takes its time
-        from automl_nn.review.seen_images import SeenSheet, SeenWithImages
+        from automl_nn.review.decision.pictures import see  # matplotlib takes its time
+        from automl_nn.review.images.seen import SeenSheet, SeenWithImages
 
         decider = self.decider(trial, with_references=with_references)
         sheet = self.contact_sheet(decider.output)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from automl_nn.decide.cut import Cut
 from automl_nn.errors import DataError
-from automl_nn.review.drawings import (
+from automl_nn.review.decision.drawings import (
     draw_class_curve,
     draw_confusion,
     draw_labels,

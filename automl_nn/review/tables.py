@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from automl_nn.data.findings import Finding
 from automl_nn.data.images.arrays import ImageForm
-from automl_nn.review.spike_windows import times_seen
+from automl_nn.review.events.spike_windows import times_seen
 from automl_nn.search.problems.step_names import StepNames
 from automl_nn.task.base import Task
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from automl_nn.review.thumbnails import Pixels, png_of
+from automl_nn.review.images.thumbnails import Pixels, png_of
 from automl_nn.review.words import duration, number
-from automl_nn.review.worth import OptionWorth, Worth
+from automl_nn.review.worth.choices import OptionWorth, Worth
 from automl_nn.web.charts import Number
 from automl_nn.web.svg import interval_svg, sparkline_svg, svg
 

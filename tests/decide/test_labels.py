@@ -7,7 +7,7 @@ from automl_nn.decide.goal import Goal
 from automl_nn.decide.labels import Question, choose_cuts
 from automl_nn.decide.threshold import choose_threshold
 from automl_nn.errors import DecisionError
-from automl_nn.review.pictures import see
+from automl_nn.review.decision.pictures import see
 from automl_nn.task.tasks import Multilabel
 
 F1 = Question(Goal("f1"))

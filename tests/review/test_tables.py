@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from automl_nn.decide.choose import decide
-from automl_nn.review.decisions import brief, compared, decision_report
+from automl_nn.review.decision.numbers import brief, compared, decision_report
 from automl_nn.review.tables import check_report, label_rows, study_report, trial_rows
 from automl_nn.search.problems.problem import pose
 from automl_nn.task.tasks import Binary, Multiclass, Multilabel, Regression

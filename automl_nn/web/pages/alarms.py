@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl_nn.review.events import FOUND, Watched
+from automl_nn.review.events.alarms import FOUND, Watched
 from automl_nn.web.charts import Chart, Level, Series
 
 N_WORST = 2

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from automl_nn.review.factors import knob_words
 from automl_nn.review.tables import differences
 from automl_nn.review.words import number
+from automl_nn.review.worth.factors import knob_words
 from automl_nn.space.ranges import Value
 from automl_nn.store import looks
 from automl_nn.store.store import Store

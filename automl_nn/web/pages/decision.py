@@ -16,9 +16,9 @@ from automl_nn.decide.goal import Goal
 from automl_nn.decide.label_decision import Cuts
 from automl_nn.errors import DecisionError, NoTrialError, StorageError
 from automl_nn.results.results import Results
-from automl_nn.review.curves import Scored, class_confusions, label_table
-from automl_nn.review.decisions import decision_report
-from automl_nn.review.events import watch
+from automl_nn.review.decision.curves import Scored, class_confusions, label_table
+from automl_nn.review.decision.numbers import decision_report
+from automl_nn.review.events.alarms import watch
 from automl_nn.search.defaults import STORAGE
 from automl_nn.store.looks import runs
 from automl_nn.task.base import Task

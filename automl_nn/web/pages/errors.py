@@ -11,8 +11,8 @@ from automl_nn.decide.events.stored import offsets_of_groups
 from automl_nn.decide.stored import GROUPS
 from automl_nn.errors import NoTrialError, StorageError
 from automl_nn.results.results import Results
-from automl_nn.review.contact import Sheet
-from automl_nn.review.event_mistakes import steps_around, strongest_alarms, weakest_events
+from automl_nn.review.events.mistakes import steps_around, strongest_alarms, weakest_events
+from automl_nn.review.images.contact import Sheet
 from automl_nn.review.mistakes import also_wrong, by_class, error_histogram, worst_rows
 from automl_nn.search.problems.step_names import StepNames
 from automl_nn.store import looks

@@ -8,7 +8,7 @@ import pandas as pd
 
 from automl_nn.decide.decision import Decision
 from automl_nn.errors import AutoMLError
-from automl_nn.review.decisions import compared, decision_report
+from automl_nn.review.decision.numbers import compared, decision_report
 
 
 @final

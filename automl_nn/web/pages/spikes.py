@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_nn.results.results import Results
-from automl_nn.review.spike_windows import SpikeWindows, kept_spike_windows, times_seen, window_length
+from automl_nn.review.events.spike_windows import SpikeWindows, kept_spike_windows, times_seen, window_length
 from automl_nn.search.problems.step_names import StepNames
 from automl_nn.task.base import Task
 from automl_nn.web.charts import Chart, Series

@@ -24,7 +24,7 @@ from automl_nn.review.history import (
     improvements,
 )
 from automl_nn.review.words import number
-from automl_nn.review.worth import FAR, Worth, worth
+from automl_nn.review.worth.choices import FAR, Worth, worth
 from automl_nn.store import looks
 from automl_nn.store.companions import REFERENCES
 from automl_nn.web.charts import Chart, Level, Series

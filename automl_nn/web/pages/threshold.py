@@ -10,7 +10,7 @@ import pandas as pd
 from automl_nn.decide.cut import Cut
 from automl_nn.decide.goal import Goal
 from automl_nn.decide.utilities import UTILITIES, Counts
-from automl_nn.review.curves import OUTCOMES, Scored, threshold_curve
+from automl_nn.review.decision.curves import OUTCOMES, Scored, threshold_curve
 from automl_nn.web.charts import Chart, Series
 
 N_POINTS = 1500

@@ -10,8 +10,8 @@ import pandas as pd
 
 from automl_nn.errors import StorageError
 from automl_nn.results.results import Results
-from automl_nn.review.factors import knob_words
-from automl_nn.review.spike_windows import LENGTH, recurring, times_seen
+from automl_nn.review.events.spike_windows import LENGTH, recurring, times_seen
+from automl_nn.review.worth.factors import knob_words
 from automl_nn.search.problems.step_names import StepNames
 from automl_nn.space.draw import flatten
 from automl_nn.space.ranges import Value

@@ -5,8 +5,8 @@ import numpy as np
 import optuna
 import pytest
 
-from automl_nn.cli.again import words_of
-from automl_nn.cli.parse import parse_settings
+from automl_nn.cli.arguments.again import words_of
+from automl_nn.cli.arguments.parse import parse_settings
 from automl_nn.search.spaces.default import default_space, edit_space
 from automl_nn.space.draw import defaults, flatten, suggest
 from automl_nn.task.tasks import Binary, Regression

@@ -1,0 +1,1 @@
+"""What is given on a command line: words become values, options become what a command asks."""

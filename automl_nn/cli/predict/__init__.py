@@ -1,0 +1,1 @@
+"""`automl-nn predict`: rows, maps and streams."""

@@ -1,0 +1,1 @@
+"""What there is to see of a decision: numbers, curves, pictures and files of them."""

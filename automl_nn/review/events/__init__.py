@@ -1,0 +1,1 @@
+"""What there is to see of series whose steps have labels: alarms, mistakes and spikes."""

@@ -1,0 +1,1 @@
+"""What the choices of a search were worth."""

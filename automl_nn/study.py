@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, final
 
@@ -18,7 +18,7 @@ from automl_nn.data.table import Role
 from automl_nn.decide.decider import DAYS, days_since_the_first
 from automl_nn.decide.goal import GOALS_OF_METRICS
 from automl_nn.decide.stored import GROUPS
-from automl_nn.errors import NoTrialError, StorageError
+from automl_nn.errors import DivergedError, NoTrialError, StorageError
 from automl_nn.model.build import check_buildable
 from automl_nn.model.recipes import conflicts
 from automl_nn.results.results import Results
@@ -26,7 +26,7 @@ from automl_nn.review.about import about
 from automl_nn.review.events.spike_windows import keep_spike_windows
 from automl_nn.review.images.thumbnails import keep_thumbnails
 from automl_nn.search.defaults import STORAGE, TIMEOUT
-from automl_nn.search.events import Event, TrialEnded
+from automl_nn.search.events import Event, RefitEnded, TrialEnded
 from automl_nn.search.limits import Limits, note_limits
 from automl_nn.search.plan import Budget
 from automl_nn.search.problems.parting import Parting
@@ -34,7 +34,9 @@ from automl_nn.search.problems.problem import Problem
 from automl_nn.search.problems.series import pose_any
 from automl_nn.search.problems.study_spec import spec_of
 from automl_nn.search.references.fit import add_references
-from automl_nn.search.refit import refit_trials
+from automl_nn.search.refit.networks import Again
+from automl_nn.search.refit.plan import SHARE, SPARE, RefitPlan, is_worthwhile
+from automl_nn.search.refit.trials import chosen, refit_trials
 from automl_nn.search.spaces.images import least_for_statistics
 from automl_nn.search.workers import Job, work_together
 from automl_nn.space.draw import defaults, describe
@@ -168,6 +170,7 @@ class Study(Results):
         timeout: float | None = None,
         n_workers: int = 1,
         references: bool = True,
+        refit: bool = True,
     ) -> "Study":
         """Search until the budget is spent.
 
@@ -177,13 +180,17 @@ class Study(Results):
             n_workers: Processes that work on the study. With one, the study depends on the seed alone.
             references: Whether a linear model and untuned boosting are fitted first, to compare with; they take a tenth
                 of the time-out at most.
+            refit: Whether a part of the time-out, two fifths at most, goes into training the networks that were chosen
+                again on all rows, those that chose them included, as far as there is time, where that is worthwhile:
+                one split chose, and there are not too many rows. `predictor` takes these. See `refit`.
 
         Raises:
             BudgetError: A limit is not positive.
             StorageError: The storage cannot be used, or holds another study of this name.
             NoTrialError: Every trial failed.
         """
-        for _event in self.events(n_trials=n_trials, timeout=timeout, n_workers=n_workers, references=references):
+        asked: Any = {"n_trials": n_trials, "timeout": timeout, "n_workers": n_workers}
+        for _event in self.events(**asked, references=references, refit=refit):
             pass
         return self
 
@@ -194,6 +201,7 @@ class Study(Results):
         timeout: float | None = None,
         n_workers: int = 1,
         references: bool = True,
+        refit: bool = True,
     ) -> Generator[Event, None, None]:
         """What `tune` does, one event at a time; whoever stops asking leaves a study that can be resumed."""
         if n_trials is None and timeout is None:
@@ -212,8 +220,49 @@ class Study(Results):
         with scratch_folder() as folder:
             if n_workers > 1:
                 self._share(folder)
-            yield from self._search(budget.after(time.monotonic() - start), folder=folder)
+            if timeout is not None and refit and is_worthwhile(self._given()):
+                yield from self._search_and_refit(budget, begun=start, folder=folder)
+            else:
+                yield from self._search(budget.after(time.monotonic() - start), folder=folder)
         self._check_success()
+
+    def _search_and_refit(self, budget: Budget, *, begun: float, folder: Path) -> Generator[Event, None, None]:
+        """Work until what is left of the time is needed to train again what was chosen, and do so.
+
+        What that takes is known when most of the time is over.
+
+        Args:
+            budget: As given.
+            begun: When its time began.
+            folder: A `scratch_folder`.
+        """
+        timeout, n_workers = budget.timeout or 0.0, budget.n_workers
+
+        def after_all_but(seconds: float) -> Budget:
+            return budget.after(time.monotonic() - begun + seconds)
+
+        yield from self._search(after_all_but(SHARE * timeout), folder=folder)
+        plan, left = self._refit_plan(left=after_all_but(0.0))
+        if left - plan.seconds > SPARE * timeout and not self._has_all(budget.n_trials):
+            yield from self._search(after_all_but(plan.seconds), folder=folder)
+            plan, left = self._refit_plan(left=after_all_but(0.0))
+        if plan.trials:
+            done = self._train_again(plan.trials, n_seeds=plan.n_seeds, n_workers=n_workers, timeout=left)
+            yield RefitEnded(len(done), plan.n_chosen)
+
+    def _refit_plan(self, *, left: Budget) -> tuple[RefitPlan, float]:
+        """What is trained again in the time that is left, and that time."""
+        seconds = left.timeout or 0.0
+        with suppress(NoTrialError):
+            new = [trial for trial in self._chosen() if not self.store.refits(trial.run_id)]
+            return RefitPlan.within(seconds, new, n_workers=left.n_workers), seconds
+        return RefitPlan.within(seconds, (), n_workers=left.n_workers), seconds
+
+    def _has_all(self, n_trials: int | None) -> bool:
+        """Whether so many trials have ended."""
+        if n_trials is None:
+            return False
+        return int(self.store.trials(self._id)["state"].isin(("complete", "pruned", "failed")).sum()) >= n_trials
 
     def _search(self, budget: Budget, *, folder: Path) -> Generator[Event, None, None]:
         """Work until the budget is spent; keep windows of spikes meanwhile, so that all see them, and at the end."""
@@ -289,7 +338,20 @@ class Study(Results):
             NoTrialError: No trial is complete.
             DivergedError: No network of a trial stayed finite.
         """
-        problem = self._given()
-        numbers = [member for member in self._stored.members(trial) if isinstance(member, int)]
-        refit_trials(self.store, self._id, problem, numbers, n_seeds=n_seeds, n_workers=n_workers)
+        self._given()
+        trials = self._chosen(trial)
+        if trials and not self._train_again(trials, n_seeds=n_seeds, n_workers=n_workers):
+            raise DivergedError("No network of the refit has learned anything: predict with those of the search.")
         return self
+
+    def _chosen(self, trial: int | None = None) -> list[Again]:
+        """The trials that predict, those of the greatest weights first."""
+        weights = self._stored.members(trial)
+        numbers = [
+            member for member in sorted(weights, key=weights.__getitem__, reverse=True) if isinstance(member, int)
+        ]
+        return chosen(self.store, self._id, numbers)
+
+    def _train_again(self, trials: Sequence[Again], **asked: Any) -> list[int]:
+        largest = int(defaults(self.space)["search"]["cohort"])
+        return refit_trials(self.store, self._id, self._given(), trials, largest=largest, **asked)

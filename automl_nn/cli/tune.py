@@ -94,11 +94,13 @@ def tune(
     reading: Reading,
     with_references: options.WithReferences = False,
     refit: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--refit", help="Train the chosen networks again on all rows, after the search; the model file takes these."
+            "--refit/--no-refit",
+            help="Train the chosen networks again on all rows, however long it takes, or do not; unless given, as many "
+            "as two fifths of --timeout are enough for. The model file takes these.",
         ),
-    ] = False,
+    ] = None,
     seed: options.Seed = 0,
     form: options.Format = Format.table,
 ) -> None:
@@ -120,7 +122,7 @@ def tune(
     del given  # columns that no network reads are not held while it trains
     release_unused()
     _warn(study)
-    search(study, ends)
+    search(study, ends, refit=refit is None)
     typer.echo(f"best trial {study.best_number}: {study.task.metric} {number(study.best_score)}", err=True)
     if refit:
         typer.echo("training the chosen networks again on all rows", err=True)
@@ -154,17 +156,18 @@ def _warn(study: "Study") -> None:
         typer.echo(f"warning: {text}", err=True)
 
 
-def search(study: "Study", limits: Mapping[str, Any]) -> None:
+def search(study: "Study", limits: Mapping[str, Any], *, refit: bool = True) -> None:
     """Run a search and show on standard error how it goes.
 
     Args:
         study: The study.
-        limits: Arguments of `Study.events`.
+        limits: Limits as `Study.events` takes them.
+        refit: As `Study.events` takes it.
     """
     from automl_nn.review.progress import watch
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being ended is like Ctrl-C: the study stays resumable
-    with closing(study.events(**_with_workers(study, limits))) as events:
+    with closing(study.events(**_with_workers(study, limits), refit=refit)) as events:
         console = Console(stderr=True)
         watch(events, console=console, n_trials=limits.get("n_trials"), timeout=limits.get("timeout"))
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from automl_nn.review.words import duration, number
-from automl_nn.search.events import EpochEnded, Event, ReferenceEnded, TrialEnded, TrialStarted
+from automl_nn.search.events import EpochEnded, Event, ReferenceEnded, RefitEnded, TrialEnded, TrialStarted
 
 QUIET_SECONDS = 30.0
 """After so long without a line, plain progress tells the epoch."""
@@ -35,6 +35,7 @@ class Standing:
         epoch: Epochs that it has trained.
         n_epochs: Epochs that it may train.
         running: The trials that are being trained.
+        is_refit: Whether what was chosen has been trained again, which is the end.
 
     Example:
         >>> standing = Standing(n_trials=10).after(TrialEnded(0, "complete", 0.5, None, 0, 0.5, 4, 10))
@@ -52,11 +53,14 @@ class Standing:
     epoch: int = 0
     n_epochs: int = 0
     running: frozenset[int] = frozenset()
+    is_refit: bool = False
 
     def after(self, event: Event) -> "Standing":
         """The standing once this has happened, too."""
         if isinstance(event, ReferenceEnded):
             return self
+        if isinstance(event, RefitEnded):
+            return replace(self, is_refit=True)
         if isinstance(event, TrialStarted):
             running = self.running | {event.number}
             return replace(self, number=event.number, epoch=0, n_epochs=event.n_epochs, running=running)
@@ -105,7 +109,7 @@ class Standing:
             >>> standing.closing(50.0)
             'ended 10 s before its time limit: no further trial would fit, so give more time for more trials'
         """
-        if self.timeout is None or self.best_score is None or self.n_done == self.n_trials:
+        if self.timeout is None or self.best_score is None or self.n_done == self.n_trials or self.is_refit:
             return ""
         left = self.timeout - elapsed
         if left < max(1.0, WORTH_SAYING * self.timeout):
@@ -127,8 +131,8 @@ def bars(console: Console) -> Iterator[Show]:
         epochs = progress.add_task("epochs", total=1.0, note="")
 
         def show(event: Event, standing: Standing, elapsed: float) -> None:
-            if isinstance(event, ReferenceEnded):
-                _print(console, _reference(event))
+            if isinstance(event, ReferenceEnded | RefitEnded):
+                _print(console, _once(event))
             elif isinstance(event, TrialEnded) and event.state == "failed":
                 _print(console, _ended(event))
             share = standing.epoch / standing.n_epochs if standing.n_epochs else 0.0
@@ -145,8 +149,8 @@ def lines(console: Console) -> Iterator[Show]:
 
     def show(event: Event, standing: Standing, elapsed: float) -> None:
         nonlocal told
-        if isinstance(event, ReferenceEnded):
-            _print(console, _reference(event))
+        if isinstance(event, ReferenceEnded | RefitEnded):
+            _print(console, _once(event))
         elif isinstance(event, TrialEnded) or elapsed - told >= QUIET_SECONDS:
             told = elapsed
             line = _ended(event) if isinstance(event, TrialEnded) else _epoch(standing)
@@ -196,7 +200,9 @@ def _ended(event: TrialEnded) -> str:
     return f"trial {event.number} {event.state}{score}" + (f" ({event.reason})" if event.reason else "")
 
 
-def _reference(event: ReferenceEnded) -> str:
+def _once(event: ReferenceEnded | RefitEnded) -> str:
+    if isinstance(event, RefitEnded):
+        return f"trained again on all rows: {event.n_trials} of the {event.n_chosen} chosen trials"
     score = event.state if event.score is None else number(event.score)
     return f"reference: {event.name} {score}" + (f" ({event.reason})" if event.reason else "")
 

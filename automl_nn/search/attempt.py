@@ -27,7 +27,7 @@ from automl_nn.train.losses.entropy import class_shares
 from automl_nn.train.losses.stack_loss import Targets, by_place
 from automl_nn.train.precision import Precision, may_round
 from automl_nn.train.stability import Spike
-from automl_nn.train.stop import Best, Patience
+from automl_nn.train.stop import Best, Patience, State
 from automl_nn.train.trained import Trained, several_to_bytes
 
 LEAST_EPOCHS = 8
@@ -198,26 +198,36 @@ class Attempt:
 
     def trained(self, trial: int) -> list[Trained]:
         """The networks of a trial at its best epoch, one of each fold."""
-        config = self._configs[trial]
+        config, states = self._configs[trial], self._best.states[trial]
+        architecture = self._network.architecture
         return [
-            Trained(
-                model=config["model"],
-                loss=config["train"]["loss"],
-                family=self._task.family,
-                share=_share(encoded, self._task),
-                encoder=encoded.encoder,
-                state=state,
-                shape=encoded.fold.train.inputs.image_shape,
-                architecture=self._network.architecture,
-            )
-            for encoded, state in zip(self._rows, self._best.states[trial], strict=True)
+            trained_of(encoded, config, state, task=self._task, architecture=architecture)
+            for encoded, state in zip(self._rows, states, strict=True)
         ]
 
 
-def _share(rows: Encoded, task: Task) -> tuple[float, ...]:
-    """Share of positives, or of each class, among the rows that train."""
-    targets = Targets.of(rows.fold.train.y, rows.fold.train.weight, family=task.family)
-    return tuple(targets.share(d_out=task.d_out, family=task.family).tolist())
+def trained_of(rows: Encoded, config: Config, state: State, *, task: Task, architecture: Any) -> Trained:
+    """A network of a fold as it is kept.
+
+    Args:
+        rows: The fold.
+        config: Its draw from the space.
+        state: Its weights.
+        task: What is asked.
+        architecture: `Network.architecture` of its stack.
+    """
+    train = rows.fold.train
+    targets = Targets.of(train.y, train.weight, family=task.family)
+    return Trained(
+        model=config["model"],
+        loss=config["train"]["loss"],
+        family=task.family,
+        share=tuple(targets.share(d_out=task.d_out, family=task.family).tolist()),
+        encoder=rows.encoder,
+        state=state,
+        shape=train.inputs.image_shape,
+        architecture=architecture,
+    )
 
 
 def _network(

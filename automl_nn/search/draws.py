@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Protocol, TypeVar, final
 
 from automl_nn.model.build import bucket as model_bucket
 from automl_nn.space.options import Config
@@ -27,9 +27,20 @@ class Draw:
     seed: int
 
 
-def stacks(draws: Sequence[Draw]) -> list[list[Draw]]:
+class Drawn(Protocol):
+    """Whatever has been drawn from the space."""
+
+    @property
+    def config(self) -> Config:
+        """The draw."""
+
+
+D = TypeVar("D", bound=Drawn)
+
+
+def stacks(draws: Sequence[D]) -> list[list[D]]:
     """Draws that can be trained together, in the order of the first of each stack."""
-    together: dict[Any, list[Draw]] = {}
+    together: dict[Any, list[D]] = {}
     for draw in draws:
         key = model_bucket(draw.config["model"]), train_bucket(draw.config["train"])
         together.setdefault(key, []).append(draw)

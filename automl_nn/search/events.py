@@ -74,4 +74,18 @@ class ReferenceEnded:
     reason: str | None
 
 
-Event = ReferenceEnded | TrialStarted | EpochEnded | TrialEnded
+@final
+@dataclass(frozen=True, slots=True)
+class RefitEnded:
+    """Trials that predict have been trained again on all rows.
+
+    Args:
+        n_trials: How many.
+        n_chosen: How many would have been, if there had been time.
+    """
+
+    n_trials: int
+    n_chosen: int
+
+
+Event = ReferenceEnded | RefitEnded | TrialStarted | EpochEnded | TrialEnded

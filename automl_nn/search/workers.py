@@ -1,15 +1,11 @@
 """Several processes on one study: each claims trials from the same database, so none needs to know of the others."""
 
-import multiprocessing
+import math
 import os
-import queue
-import signal
-import sys
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, final
 
@@ -17,6 +13,7 @@ import psutil
 from joblib import cpu_count
 
 from automl_nn.search.events import Event
+from automl_nn.search.helpers import CONTEXT, Helpers
 from automl_nn.search.plan import Budget
 from automl_nn.search.problems.problem import Problem
 from automl_nn.search.sharing import JOB, Shelf, get, put
@@ -116,86 +113,26 @@ def work_together(job: Job, budget: Budget, *, store: Store, folder: Path) -> Ge
     if budget.n_workers == 1:
         yield from job.events(budget, store=store)
         return
-    context, asked = multiprocessing.get_context("spawn"), time.time()
-    channel: Any = context.Queue()
-    shelf = Shelf(folder, context.Lock())
-    arguments = (shelf, budget, asked, channel)
-    helpers = [_Helper(context, arguments) for _ in range(budget.n_workers - 1)]
-    try:
-        with closing(job.events(_left(budget, asked), store=store, shelf=shelf)) as events:
-            for event in events:
-                yield event
-                yield from _arrived(channel)
-        yield from _listen(channel, helpers)
-    finally:
-        for helper in helpers:
-            helper.process.terminate()
-        for helper in helpers:
-            helper.process.join(timeout=10)
-
-
-@final
-class _Helper:
-    """A process that works beside this one.
-
-    Args:
-        context: Which makes processes.
-        arguments: Those of `_work`, but for the last one.
-    """
-
-    def __init__(self, context: Any, arguments: tuple[Any, ...]) -> None:
-        self._has_begun, budget, asked = context.Event(), arguments[1], arguments[2]
-        self._end = float("inf") if budget.timeout is None else asked + budget.timeout
-        self.process: BaseProcess = context.Process(target=_work, args=(*arguments, self._has_begun), daemon=True)
-        self.process.start()
-
-    @property
-    def is_working(self) -> bool:
-        """Whether there is anything to wait for; a process that is still starting when the time is over is too late."""
-        return self.process.is_alive() and (self._has_begun.is_set() or time.time() < self._end)
-
-
-def _work(shelf: Shelf, budget: Budget, asked: float, channel: Any, has_begun: Any) -> None:
-    """Work as one of several; the time-out began when the work was asked for, before this process had started."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told of Ctrl-C too, and ends this process by SIGTERM
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    parent = multiprocessing.parent_process()
-    job: Job = get(shelf.folder / JOB)
-    if _is_over(budget, asked):
-        return
-    has_begun.set()
-    with closing(job.events(_left(budget, asked), store=Store(job.url), shelf=shelf)) as events:
+    asked = time.time()
+    shelf = Shelf(folder, CONTEXT.Lock())
+    end = math.inf if budget.timeout is None else asked + budget.timeout
+    with (
+        Helpers(_work, [(shelf, budget, asked)] * (budget.n_workers - 1), end=end) as helpers,
+        closing(job.events(_left(budget, asked), store=store, shelf=shelf)) as events,
+    ):
         for event in events:
-            if parent is not None and not parent.is_alive():
-                channel.cancel_join_thread()  # nobody reads any more
-                return
-            channel.put(event)
+            yield event
+            yield from helpers.found_so_far()
+        yield from helpers.found()
+
+
+def _work(shelf: Shelf, budget: Budget, asked: float) -> Generator[Event, None, None]:
+    """Work as one of several; the time-out began when the work was asked for, before this process had started."""
+    job: Job = get(shelf.folder / JOB)
+    if budget.timeout is None or time.time() - asked < budget.timeout:
+        yield from job.events(_left(budget, asked), store=Store(job.url), shelf=shelf)
 
 
 def _left(budget: Budget, asked: float) -> Budget:
     """What is left of a budget that began at this time."""
     return budget.after(time.time() - asked)
-
-
-def _is_over(budget: Budget, asked: float) -> bool:
-    return budget.timeout is not None and time.time() - asked >= budget.timeout
-
-
-def _arrived(channel: Any) -> Iterator[Event]:
-    """The events that other processes have sent so far."""
-    while True:
-        try:
-            yield channel.get_nowait()
-        except queue.Empty:
-            return
-
-
-def _listen(channel: Any, helpers: Sequence[_Helper]) -> Iterator[Event]:
-    """Events until all processes have ended; a process that dies is left to the others."""
-    while True:
-        alive = any(helper.is_working for helper in helpers)
-        try:
-            yield channel.get(timeout=0.2)
-        except queue.Empty:
-            if not alive:
-                return

@@ -58,8 +58,8 @@ class FakeStudy:
         self.findings, self.warnings = (), ["SELU with batch norm loses its point."]
         type(self).made = self
 
-    def events(self, **limits):
-        self.limits = limits
+    def events(self, *, refit, **limits):
+        self.limits, self.refits_in_time = limits, refit
         if limits.get("n_trials", 1) <= 0:
             raise BudgetError(f"n_trials = {limits['n_trials']} is not possible: it must be greater than zero.")
         yield TrialStarted(0, 2, {})
@@ -235,10 +235,15 @@ def test_the_first_line_says_whether_simpler_models_are_better(run, fake, table)
 def test_references_and_a_refit_are_asked_for(run, fake, table):
     run("tune", "rows.csv", "--target", "y", "--n-trials", 1)
     assert not fake.made.with_references
+    assert fake.made.refits_in_time
+    assert not hasattr(fake.made, "is_refit")
+    run("tune", "rows.csv", "--target", "y", "--n-trials", 1, "--no-refit")
+    assert not fake.made.refits_in_time
     assert not hasattr(fake.made, "is_refit")
     out = run("tune", "rows.csv", "--target", "y", "--n-trials", 1, "--with-references", "--refit")[1]
     assert fake.made.with_references
     assert fake.made.is_refit
+    assert not fake.made.refits_in_time
     assert out.splitlines()[-1].endswith("-o rows.nn --with-references")
 
 

@@ -155,13 +155,25 @@ class TrainingTime:
 def test_schedules_end_within_the_time(monkeypatch):
     settings = QUICK | {"train.n_epochs": 5000, "train.patience": 5000, "train.schedule.name": "cosine"}
     study, clock = Study(FRAME, "target", settings=settings), TrainingTime(monkeypatch)
-    study.tune(timeout=2.0, references=False)
+    study.tune(timeout=2.0, references=False, refit=False)
     assert 1.5 < clock.now < 2.5
     trials, epochs = study.leaderboard(), study.epochs()
     assert set(trials.loc[trials["state"] != "free", "stopped"]) == {"timeout"}  # no time was left for the free ones
     first = epochs[epochs["trial"] == 0]
     assert trials.set_index("number").loc[0, "train.n_epochs"] < 5000
     assert first["learning_rate"].iloc[-1] < 0.5 * first["learning_rate"].max()
+
+
+@pytest.mark.parametrize("n_epochs", [20, 5000])
+def test_what_is_trained_again_is_so_within_the_time(monkeypatch, n_epochs):
+    settings = QUICK | {"train.n_epochs": n_epochs, "train.patience": n_epochs}
+    study, clock, begun = Study(FRAME, "target", settings=settings), TrainingTime(monkeypatch), time.time()
+    monkeypatch.setattr(time, "time", lambda: begun + clock.now)
+    *_, last = study.events(timeout=8.0, references=False)
+    assert clock.now < 8.5
+    assert 0 < last.n_trials <= last.n_chosen
+    searched, again = (study.predictor(refit=refit) for refit in (False, True))
+    assert searched.output(FRAME).tolist() != again.output(FRAME).tolist()
 
 
 @pytest.mark.parametrize(("asked", "trained"), [("auto", "bfloat16"), ("float32", "float32")])

@@ -124,7 +124,7 @@ def test_a_clock_without_a_timeout_is_never_over():
 
 def test_a_trial_that_begins_in_the_last_moment_is_trained_for_an_epoch(monkeypatch):
     monkeypatch.setattr(Clock, "left", 1e-3)
-    study, _ = events_of(QUICK, timeout=60.0)
+    study, _ = events_of(QUICK, timeout=60.0, refit=False)
     trials = study.leaderboard()
     assert trials["state"].tolist() == ["complete"]
     assert trials["train.n_epochs"].tolist() == [1]

@@ -10,8 +10,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from automl_nn.search.plan import Budget
-from automl_nn.search.workers import _Helper
+from automl_nn.search.helpers import _Helper
 from automl_nn.study import Study
 
 PROGRAM = """
@@ -64,7 +63,8 @@ def test_nobody_waits_for_a_process_that_is_still_starting_when_the_time_is_over
     process = SimpleNamespace(start=lambda: None, is_alive=lambda: True)
     context = SimpleNamespace(Event=threading.Event, Process=lambda **_: process)
     begun = time.time()
-    late, busy = (_Helper(context, (None, Budget(9, timeout), begun, None)) for _ in range(2))
+    end = float("inf") if timeout is None else begun + timeout
+    late, busy = (_Helper(context, (), end=end) for _ in range(2))
     busy._has_begun.set()
     assert late.is_working
     monkeypatch.setattr(time, "time", lambda: begun + 61.0)

@@ -182,7 +182,7 @@ class Study(Results):
                 of the time-out at most.
             refit: Whether a part of the time-out, two fifths at most, goes into training the networks that were chosen
                 again on all rows, those that chose them included, as far as there is time, where that is worthwhile:
-                one split chose, and there are not too many rows. `predictor` takes these. See `refit`.
+                one split chose, and there are not too many rows. `predictor` takes these, too. See `refit`.
 
         Raises:
             BudgetError: A limit is not positive.
@@ -322,10 +322,11 @@ class Study(Results):
             )
 
     def refit(self, *, n_seeds: int | None = None, trial: int | None = None, n_workers: int = 1) -> "Study":
-        """Train the chosen networks again on all rows, those that chose them included; `predictor` then takes these.
+        """Train the chosen networks again on all rows, those that chose them included; `predictor` then takes both.
 
         No row is left that could score them: `honest_score` and every decision, which come from the networks of the
-        search, hold for them as estimates.
+        search, hold for both together as estimates. A network of the search and those that were trained again in its
+        place have the same weight: together they were better than either on most tables (`studies/LOG.md`).
 
         Args:
             n_seeds: Networks for each trial, trained in one stack, whose outputs are averaged; as many as make four in

@@ -42,7 +42,7 @@ def fit_ours(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     if not _decides(options):
         return {"ours": np.asarray(found)}
     chosen = study.step_decider(with_references=options.with_references).output[:, 0]
-    act = study.predictor(with_references=options.with_references, refit=False).output(test)[:, 0]
+    act = predictor.output(test)[:, 0]  # networks that were trained again are part of what decisions are used with
     return {"ours": np.asarray(found), f"ours{CHOOSE}": chosen, f"ours{ACT}": act}
 
 

@@ -98,7 +98,7 @@ def tune(
         typer.Option(
             "--refit/--no-refit",
             help="Train the chosen networks again on all rows, however long it takes, or do not; unless given, as many "
-            "as two fifths of --timeout are enough for. The model file takes these.",
+            "as two fifths of --timeout are enough for. The model file holds both.",
         ),
     ] = None,
     seed: options.Seed = 0,

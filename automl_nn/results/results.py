@@ -57,7 +57,7 @@ class Results(Decisions):
             decision: Where to cut; `decide()` with the default goal unless given.
             trial: One trial; the ensemble unless given.
             with_references: Whether the references may join the ensemble; as for the decision.
-            refit: Whether networks that were trained again on all rows, if there are, stand in for those of the search.
+            refit: Whether networks that were trained again on all rows, if there are, stand beside those of the search.
 
         Raises:
             ModelFileError: The model does not repeat the stored outputs here.
@@ -98,8 +98,9 @@ class Results(Decisions):
             images=ImageForm.from_json(self._spec["images"]) if "images" in self._spec else None,
             maps=MapForm.from_json(self._spec["maps"]) if "maps" in self._spec else None,
         )
-        probes = [member.probe[:N_PROBE] for member in loaded if member.probe is not None]
+        probes = [member.probe for member in loaded if member.probe is not None]
         if len(probes) == len(loaded):
-            stored = blend(probes, predictor.weights, family=self.task.family)
+            n_rows = min([N_PROBE, *map(len, probes)])  # of images, refits have only told a few
+            stored = blend([probe[:n_rows] for probe in probes], predictor.weights, family=self.task.family)
             predictor.check_parity(*probed(self._spec), stored, places=compared_places(self._spec))
         return predictor

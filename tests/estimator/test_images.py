@@ -202,6 +202,9 @@ def test_folds_and_refits_read_images_too(digits, tmp_path):
     study = Study(pd.DataFrame({"y": y}), "y", images=X, **told).tune(n_trials=1)
     assert study.predictor().predict_proba(X[:3]).shape == (3, 10)
     assert study.refit(n_seeds=2).predictor().predict_proba(X[:3]).shape == (3, 10)
+    told["storage"] = f"sqlite:///{tmp_path}/one.db"
+    alone = Study(pd.DataFrame({"y": y}), "y", images=X, **{**told, "parting": None}).tune(n_trials=1).refit(n_seeds=1)
+    assert len(alone.predictor().networks) == 2  # that of the search, too, and both are checked
 
 
 @pytest.mark.slow

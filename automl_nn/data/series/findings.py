@@ -135,8 +135,8 @@ def find_in_parts(
             "note",
             "",
             f"Series were parted by time, their last {share:.2g} % of the steps choose: scores tell how well the same "
-            "series go on. Networks learn from these steps, the newest, only if trained again in the end (--refit, or "
-            "`Study.refit`).",
+            "series go on. Networks learn from these steps, the newest, only if trained again in the end, as a search "
+            "with a time limit does with those it has time for, and `Study.refit` or --refit with all that are chosen.",
         )
     for code in sorted({*np.unique(codes[np.isfinite(codes)])} - {*np.unique(codes[val])}) if classes else ():
         yield Finding(

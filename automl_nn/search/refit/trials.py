@@ -73,7 +73,8 @@ def refit_trials(
         study_id: The study.
         problem: What is given.
         trials: The trials.
-        n_seeds: Networks of each of them; as many as make four in all, at least, unless given.
+        n_seeds: Networks of each of them; as many as make four in all, at least, unless given,
+            but one of an embedding.
         n_workers: Processes with one thread each, of which this is one; the networks do not depend on it.
         largest: Most trials of a stack.
         timeout: Seconds from now after which none is stored.
@@ -84,7 +85,8 @@ def refit_trials(
     Raises:
         BudgetError: There is no seed to train.
     """
-    n_seeds = seeds_of_each(len(trials)) if n_seeds is None else n_seeds
+    if n_seeds is None:
+        n_seeds = 1 if problem.task.family == "embedding" else seeds_of_each(len(trials))
     if n_seeds < 1:
         raise BudgetError(f"n_seeds = {n_seeds} is not possible: a refit trains at least one network.")
     jobs = [stack[i : i + largest] for stack in stacks(trials) for i in range(0, len(stack), largest)]

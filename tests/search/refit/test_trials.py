@@ -26,12 +26,12 @@ def outputs(predictor):
     return predictor.output(CANCER)
 
 
-def test_the_predictor_takes_refit_networks_where_there_are_some(study, tmp_path):
+def test_the_predictor_takes_refit_networks_beside_those_of_the_search(study, tmp_path):
     before = study.predictor(trial=study.best_number)
     study.refit(n_seeds=2, trial=study.best_number)
     after = study.predictor(trial=study.best_number)
-    assert len(after.networks) == 2
-    assert after.weights == (0.5, 0.5)
+    assert len(after.networks) == 3  # that of the search, too
+    assert after.weights == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert np.abs(outputs(after) - outputs(before)).max() > 1e-3
     np.testing.assert_array_equal(outputs(study.predictor(trial=study.best_number, refit=False)), outputs(before))
     after.save(tmp_path / "model.nn")
@@ -44,15 +44,15 @@ def test_the_ensemble_is_refit_with_its_weights(study):
     weights = study.ensemble()
     study.refit(n_seeds=2)
     predictor = study.predictor()
-    assert len(predictor.networks) == 2 * len(weights)
+    assert len(predictor.networks) == 3 * len(weights)
     assert sum(predictor.weights) == pytest.approx(1.0)
-    assert predictor.weights[0] == pytest.approx(next(iter(weights.values())) / 2)
+    assert predictor.weights[0] == pytest.approx(next(iter(weights.values())) / 3)
 
 
 def test_a_second_refit_takes_the_place_of_the_first(study):
     for n_seeds in (3, 1):
         study.refit(n_seeds=n_seeds, trial=study.best_number)
-    assert len(study.predictor(trial=study.best_number).networks) == 1
+    assert len(study.predictor(trial=study.best_number).networks) == 2
 
 
 def test_a_refit_that_is_not_what_was_stored_is_not_written(study):
@@ -94,7 +94,7 @@ def test_a_cross_validated_study_is_refit_and_honest(tmp_path):
     assert honest.best.interval[0] < honest.best.score < honest.best.interval[1]
     crossed = study.predictor(trial=study.best_number)
     assert len(crossed.networks) == 2
-    assert len(study.refit(n_seeds=1, trial=study.best_number).predictor(trial=study.best_number).networks) == 1
+    assert len(study.refit(n_seeds=1, trial=study.best_number).predictor(trial=study.best_number).networks) == 3
     study.predictor(with_references=True)
 
 

@@ -26,7 +26,7 @@ from automl_nn.review.about import about
 from automl_nn.review.events.spike_windows import keep_spike_windows
 from automl_nn.review.images.thumbnails import keep_thumbnails
 from automl_nn.search.defaults import STORAGE, TIMEOUT
-from automl_nn.search.events import Event, RefitEnded, TrialEnded
+from automl_nn.search.events import Event, RefitEnded, RefitStarted, TrialEnded
 from automl_nn.search.limits import Limits, note_limits
 from automl_nn.search.plan import Budget
 from automl_nn.search.problems.parting import Parting
@@ -247,8 +247,9 @@ class Study(Results):
             yield from self._search(after_all_but(plan.seconds), folder=folder)
             plan, left = self._refit_plan(left=after_all_but(0.0))
         if plan.trials:
+            yield RefitStarted(len(plan.trials), plan.n_chosen, plan.seconds)
             done = self._train_again(plan.trials, n_seeds=plan.n_seeds, n_workers=n_workers, timeout=left)
-            yield RefitEnded(len(done), plan.n_chosen)
+            yield RefitEnded(len(done))
 
     def _refit_plan(self, *, left: Budget) -> tuple[RefitPlan, float]:
         """What is trained again in the time that is left, and that time."""

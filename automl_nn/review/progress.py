@@ -10,13 +10,25 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from automl_nn.review.words import duration, number
-from automl_nn.search.events import EpochEnded, Event, ReferenceEnded, RefitEnded, TrialEnded, TrialStarted
+from automl_nn.search.events import (
+    EpochEnded,
+    Event,
+    ReferenceEnded,
+    RefitEnded,
+    RefitStarted,
+    TrialEnded,
+    TrialStarted,
+)
 
 QUIET_SECONDS = 30.0
 """After so long without a line, plain progress tells the epoch."""
 
 WORTH_SAYING = 0.05
 """A search that leaves less of its time limit ends as expected."""
+
+
+Once = ReferenceEnded | RefitStarted | RefitEnded
+"""What happens once in a search, and is told in a line of its own."""
 
 
 @final
@@ -59,7 +71,7 @@ class Standing:
         """The standing once this has happened, too."""
         if isinstance(event, ReferenceEnded):
             return self
-        if isinstance(event, RefitEnded):
+        if isinstance(event, RefitStarted | RefitEnded):
             return replace(self, is_refit=True)
         if isinstance(event, TrialStarted):
             running = self.running | {event.number}
@@ -131,7 +143,7 @@ def bars(console: Console) -> Iterator[Show]:
         epochs = progress.add_task("epochs", total=1.0, note="")
 
         def show(event: Event, standing: Standing, elapsed: float) -> None:
-            if isinstance(event, ReferenceEnded | RefitEnded):
+            if isinstance(event, Once):
                 _print(console, _once(event))
             elif isinstance(event, TrialEnded) and event.state == "failed":
                 _print(console, _ended(event))
@@ -149,7 +161,7 @@ def lines(console: Console) -> Iterator[Show]:
 
     def show(event: Event, standing: Standing, elapsed: float) -> None:
         nonlocal told
-        if isinstance(event, ReferenceEnded | RefitEnded):
+        if isinstance(event, Once):
             _print(console, _once(event))
         elif isinstance(event, TrialEnded) or elapsed - told >= QUIET_SECONDS:
             told = elapsed
@@ -200,9 +212,12 @@ def _ended(event: TrialEnded) -> str:
     return f"trial {event.number} {event.state}{score}" + (f" ({event.reason})" if event.reason else "")
 
 
-def _once(event: ReferenceEnded | RefitEnded) -> str:
+def _once(event: Once) -> str:
+    if isinstance(event, RefitStarted):
+        some = f"{event.n_trials} of {event.n_chosen} chosen trials"
+        return f"training {some} again on all rows, in about {duration(event.seconds)}"
     if isinstance(event, RefitEnded):
-        return f"trained again on all rows: {event.n_trials} of the {event.n_chosen} chosen trials"
+        return f"trained {event.n_trials} again"
     score = event.state if event.score is None else number(event.score)
     return f"reference: {event.name} {score}" + (f" ({event.reason})" if event.reason else "")
 

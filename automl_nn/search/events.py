@@ -76,16 +76,26 @@ class ReferenceEnded:
 
 @final
 @dataclass(frozen=True, slots=True)
-class RefitEnded:
-    """Trials that predict have been trained again on all rows.
+class RefitStarted:
+    """Trials that predict are about to be trained again on all rows.
 
     Args:
         n_trials: How many.
-        n_chosen: How many would have been, if there had been time.
+        n_chosen: How many would be, if there were time.
+        seconds: About how long it takes.
     """
 
     n_trials: int
     n_chosen: int
+    seconds: float
 
 
-Event = ReferenceEnded | RefitEnded | TrialStarted | EpochEnded | TrialEnded
+@final
+@dataclass(frozen=True, slots=True)
+class RefitEnded:
+    """So many trials have been trained again on all rows."""
+
+    n_trials: int
+
+
+Event = ReferenceEnded | RefitStarted | RefitEnded | TrialStarted | EpochEnded | TrialEnded

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl_nn.cli import main, options
+from automl_nn.cli import main
+from automl_nn.cli.arguments import options
 
 SMALL = ["--set", "train.n_epochs=20", "--set", "model.backbone.name=mlp", "--set", "model.backbone.d_block=16"]
 SMALL += ["--set", "train.batch_size=32", "--set", "train.optimizer.lr=0.01"]

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from automl_nn.review.progress import QUIET_SECONDS, Standing, watch
-from automl_nn.search.events import EpochEnded, TrialEnded, TrialStarted
+from automl_nn.search.events import EpochEnded, RefitEnded, RefitStarted, TrialEnded, TrialStarted
 
 
 def trial(number, *, score=0.5, state="complete", reason=None, n_trials=3):
@@ -52,6 +52,15 @@ def test_a_long_trial_is_heard_of_now_and_then():
     text = watched([TrialStarted(0, 100, {}), *epochs], clock=Clock(1.0))[1]
     assert len(text.splitlines()) == int(100 // QUIET_SECONDS)
     assert "trial 0, epoch 29 of 100" in text
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_refit_is_announced_and_ends_the_search(terminal):
+    again = [RefitStarted(1, 2, 20.0), RefitEnded(1)]
+    text = watched([*trial(0, n_trials=None), *again], terminal=terminal, timeout=60.0)[1]
+    assert "training 1 of 2 chosen trials again on all rows, in about 20 s" in text
+    assert "trained 1 again" in text
+    assert "no further trial would fit" not in text
 
 
 def test_trials_that_are_trained_together_are_counted():

@@ -164,7 +164,9 @@ def test_a_search_with_a_time_limit_trains_again_what_it_has_chosen(timed):
     study, events = timed()
     members = [number for number in study.ensemble() if isinstance(number, int)]
     assert [n_refits(study, number) > 0 for number in members] == [True] * len(members)
-    assert (events[-1].n_trials, events[-1].n_chosen) == (len(members), len(members))
+    begun, ended = events[-2:]
+    assert begun.n_trials == begun.n_chosen == ended.n_trials == len(members)
+    assert 0 < begun.seconds < 600.0
     assert np.abs(outputs(study.predictor()) - outputs(study.predictor(refit=False))).max() > 1e-3
     kept = [study.store.refits(run)[0].seed for run in study.leaderboard()["run_id"] if study.store.refits(int(run))]
     study.tune(n_trials=3, timeout=600.0, references=False)

@@ -15,7 +15,8 @@ and the detectors read lags and rolling statistics, of earlier steps alone where
 
 `event_f1` is that of our event decision and `by_threshold` that of the best single threshold, for all systems alike:
 both are chosen on the training rows that choose trials in our search, from scores of a model that has not learned from
-them, and judged on the unseen rows by scores of the same model. `as_many` marks as many unseen steps as are positive,
+them, and judged on the unseen rows by scores of the same model; ours, as it is used, by those of the networks that were
+trained again, too. `as_many` marks as many unseen steps as are positive,
 which nobody knows beforehand. `--window` is the tolerance and the largest buffer of VUS-PR, the median length of the
 training events unless given.
 

@@ -8,7 +8,8 @@ each step or series, `seen` and `new`. Scores for the unseen rows are left there
 
 Where steps have classes, `fit` and `choose` part the training rows as our search does. A system then scores the rows
 `choose` with a model that has seen `fit` alone, and the unseen rows with the same model: decisions are made on the one
-and judged on the other.
+and judged on the other. Of ours, networks that were trained again on all rows take part in the latter, as they do where
+a decision is used.
 """
 
 import argparse

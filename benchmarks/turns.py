@@ -21,7 +21,7 @@ from automl_nn.search.problems.problem import Problem
 from automl_nn.space.draw import defaults
 from automl_nn.space.options import Space
 from automl_nn.train.batches.feed import Feeder
-from automl_nn.train.device import kept_memory, threads
+from automl_nn.train.device import all_memory_kept, threads
 from automl_nn.train.loop import stack_loss
 from automl_nn.train.losses.stack_loss import FoldLosses
 from automl_nn.train.precision import Precision, set_precision
@@ -82,7 +82,7 @@ def our_steps(problem: Problem, space: Space, *, precision: Precision) -> Iterat
     losses = FoldLosses([stack_loss(rows.fold.train, configs, task=problem.task)])
     stepper = Stepper(network, configs, loss=losses, n_steps=batches.n_steps * N_EPOCHS)
     network.train()
-    with threads(1), kept_memory():
+    with threads(1), all_memory_kept():
         for batch in chain.from_iterable(batches.epoch() for _ in range(N_EPOCHS)):
             stepper.step(batch)
             yield network.k * batches.batch_size

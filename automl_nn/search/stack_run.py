@@ -15,7 +15,7 @@ from automl_nn.search.pacing import Pacing
 from automl_nn.search.plan import Plan
 from automl_nn.search.pruners import Pruner
 from automl_nn.space.ranges import Value
-from automl_nn.train.device import kept_memory
+from automl_nn.train.device import all_memory_kept
 
 
 @final
@@ -61,7 +61,7 @@ class StackRun:
             StorageError: The storage does not answer.
         """
         try:
-            with kept_memory():
+            with all_memory_kept():
                 yield from self._train()
         except StorageError:
             raise

@@ -42,14 +42,14 @@ def keep_memory() -> None:
 
 
 @contextmanager
-def kept_memory() -> Iterator[None]:
+def all_memory_kept() -> Iterator[None]:
     """Let all memory that a training step frees be there for the next one inside the block, in pieces of any size.
 
     The steps of a large network are alike, but the system would clear their memory each time: a third of the time of a
     step of recurrent networks on long windows. After the block, what is free goes back.
 
     Example:
-        >>> with kept_memory():
+        >>> with all_memory_kept():
         ...     torch.ones(2**24).sum().item()
         16777216.0
     """

@@ -11,7 +11,7 @@ import torch
 from automl_nn.errors import BudgetError
 from automl_nn.search.events import EpochEnded
 from automl_nn.study import Study
-from automl_nn.train.device import each_alone, keep_memory, kept_memory, threads
+from automl_nn.train.device import all_memory_kept, each_alone, keep_memory, threads
 
 TINY = 1e-39
 
@@ -77,7 +77,7 @@ def test_memory_that_a_step_frees_is_kept_for_the_next_one():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is not given back between steps")
 def test_large_pieces_are_kept_while_training_and_go_back_afterwards():
-    with kept_memory():
+    with all_memory_kept():
         inside = [share_cleared(n_pieces=1, n_bytes=2**29) for _ in range(3)]
     after = [share_cleared(n_pieces=1, n_bytes=2**30) for _ in range(3)]  # more than any gap
     assert min(inside) < 0.1

@@ -16,7 +16,7 @@ from automl_nn.search.encodings import Encodings
 from automl_nn.search.problems.problem import Problem
 from automl_nn.search.samplers import trial_seed
 from automl_nn.space.options import Config
-from automl_nn.train.device import kept_memory, threads
+from automl_nn.train.device import all_memory_kept, threads
 from automl_nn.train.loop import Training
 from automl_nn.train.stop import State
 from automl_nn.train.trained import Trained
@@ -105,7 +105,7 @@ def refit(
     seeds = [trial_seed(trial.seed, position) for trial in trials for position in range(n_seeds)]
     network = stack_of(rows, configs, task=task, seeds=seeds)
     training = Training(network, [rows.fold], [config["train"] for config in configs], task=task, seeds=seeds)
-    with threads(1), kept_memory():
+    with threads(1), all_memory_kept():
         ended = {i: (share, state) for i, share, state in _ends(training, owners, seconds=seconds)}
     architecture = network.architecture
     made = {

@@ -23,7 +23,7 @@ START_SECONDS = 5.0
 """What it takes to start another process."""
 
 N_NETWORKS = 4
-"""Networks in all, at least, whose outputs are averaged: an ensemble of four or more trials has one of each."""
+"""Networks that are trained again in all, at least, if there is time: of four or more trials it is one of each."""
 
 
 def is_worthwhile(problem: Problem) -> bool:

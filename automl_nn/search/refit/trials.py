@@ -42,13 +42,14 @@ def chosen(store: Store, study_id: int, numbers: Sequence[int]) -> list[Again]:
     for number in numbers:
         trial: Any = trials.loc[number]
         own = epochs[(epochs["trial"] == number) & (epochs["epoch"] <= trial["best_epoch"])]
+        loss = float(own["val_loss"].iloc[-1])
         found.append(
             Again(
                 run_id=int(trial["run_id"]),
                 config=store.config(int(trial["run_id"])),
                 seed=int(trial["seed"]),
                 n_epochs=int(trial["best_epoch"]),
-                loss=float(own["val_loss"].iloc[-1]),
+                loss=loss if math.isfinite(loss) else math.inf,
                 seconds=float(own["seconds"].sum()),
             )
         )

@@ -1,4 +1,4 @@
-"""What every test runs under: one thread, shapes that are checked, a folder of its own."""
+"""What tests run under: one thread, a folder of their own, and shapes that are checked where networks are tested."""
 
 import contextlib
 import json
@@ -19,6 +19,8 @@ os.environ["MPLBACKEND"] = "agg"
 
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"  # an int may stand for a float
 jaxtyping.install_import_hook(["automl_nn.model", "automl_nn.train"], CHECKER)
+CHECKED = ("model", "train", "test_options.py")
+"""Folders and files of `tests` in which shapes are checked: a third of the time of a test that trains."""
 
 hypothesis.settings.register_profile("automl_nn", deadline=None)
 hypothesis.settings.load_profile("automl_nn")
@@ -77,6 +79,17 @@ def forks(tmp_path):
     """Makes `Forks` of a script, in the test's folder."""
     with contextlib.ExitStack() as stack:
         yield lambda source: stack.enter_context(contextlib.closing(Forks(source, tmp_path)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Check shapes, fixtures included, or leave them unchecked."""
+    place = item.path.relative_to(Path(__file__).parent).parts[0]
+    jaxtyping.config.update("jaxtyping_disable", place not in CHECKED)
+    try:
+        return (yield)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", True)
 
 
 @pytest.fixture(autouse=True)

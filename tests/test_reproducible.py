@@ -19,7 +19,7 @@ from sklearn.datasets import load_breast_cancer
 from automl_nn.search.events import EpochEnded, TrialStarted
 from automl_nn.study import Study
 
-SETTINGS = {"train.n_epochs": 8, "model.backbone.d_block": 32, "model.backbone.n_blocks": 1, "train.batch_size": 64}
+SETTINGS = {"train.n_epochs": 5, "model.backbone.d_block": 32, "model.backbone.n_blocks": 1, "train.batch_size": 64}
 N_TRIALS = 16
 """More than the random start of the sampler, so that later proposals depend on earlier scores."""
 
@@ -104,7 +104,7 @@ def test_ten_kills_leave_the_study_as_if_there_had_been_none(undisturbed, forks,
     rng, database, studies = random.Random(0), tmp_path / "automl_nn.db", forks(WARM)
     for kill in range(10):
         pid = studies.start()
-        while n_epochs_in(database) < 5 * kill and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        while n_epochs_in(database) < 4 * kill and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.002)
         time.sleep(rng.uniform(0.0, 0.05))
         os.kill(pid, signal.SIGKILL)

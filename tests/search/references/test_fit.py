@@ -14,7 +14,7 @@ from automl_nn.search.problems.problem import pose
 from automl_nn.search.references.boosting import fit_boosting
 from automl_nn.search.references.fit import N_FIRST, add_references, fit_references
 from automl_nn.search.references.linear import fit_linear
-from automl_nn.search.references.parts import ABSENT, Sample
+from automl_nn.search.references.parts import ABSENT, Sample, parts
 from automl_nn.search.references.reference import Reference
 from automl_nn.search.references.trees import Trees
 from automl_nn.store.store import Store
@@ -49,6 +49,12 @@ def test_boosting_predicts_classes_like_scikit_learn(weight):
     theirs = HistGradientBoostingClassifier(categorical_features=CATEGORIES, random_state=0)
     theirs.fit(ranked(COLUMNS), CLASSES, sample_weight=weight)
     np.testing.assert_allclose(own.output(INPUTS), theirs.decision_function(ranked(COLUMNS)), atol=1e-9)
+
+
+@pytest.mark.parametrize(("weight", "kept"), [(1.0, None), (3.0, [3.0] * N)])
+def test_weights_of_one_are_none_since_boosting_takes_long_to_bin_rows_with_weights(weight, kept):
+    (part,) = parts(sample(SIGNAL, np.full(N, weight, dtype=np.float32)), Regression(("y",), "r2"))
+    assert kept == (part.weight if part.weight is None else part.weight.tolist())
 
 
 def ranked(columns):

@@ -20,6 +20,9 @@ trained again, too. `as_many` marks as many unseen steps as are positive,
 which nobody knows beforehand. `--window` is the tolerance and the largest buffer of VUS-PR, the median length of the
 training events unless given.
 
+`--folds` crosses the training rows in so many folds, a single recording in blocks of time: for all systems but the
+recipe, whose decisions are then used with the mean of the models of the folds.
+
 `whole`: MiniRocket with ridge regression and InceptionTime are aeon's. The systems of `PEERS` need an environment with
 `aeon`, `lightgbm`, `pyod` and `tensorflow`, whose Python `--python` names. Without it, boosting and the isolation
 forest are scikit-learn's, and there is no InceptionTime.
@@ -61,7 +64,8 @@ def judge(path: Path | None, frame: pd.DataFrame, options: argparse.Namespace) -
         systems = tuple(system for system in systems if options.only is None or system in options.only)
         with ThreadPoolExecutor(2 if options.at_once else 1) as pool:
             ended = list(pool.map(lambda system: run(system, folder, options), systems))
-        options.choose = np.load(folder / "data.npz")["choose"] if decides(options) else None
+        choose = np.load(folder / "data.npz")["choose"].any(0) if decides(options) else np.zeros(0, bool)
+        options.choose = np.flatnonzero(choose)
     found = {name: output for outputs in ended for name, output in outputs.items() if is_finite(name, output)}
     found |= chance(train, test, options) if options.what == "steps" else {}
     data = "generated" if path is None else path.stem
@@ -93,7 +97,7 @@ def run(system: str, folder: Path, options: argparse.Namespace) -> dict[str, Arr
     line = [python, str(WORKER), system, str(folder), "--what", options.what, "--kind", options.kind]
     line += ["--seconds", str(options.seconds), "--peer-seconds", str(options.peer_seconds)]
     line += ["--one-core"] * options.at_once + ["--with-references"] * options.with_references
-    line += ["--refit"] * options.refit
+    line += ["--refit"] * options.refit + (["--folds", str(options.folds)] if options.folds else [])
     one_core = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     environment = {**os.environ, **(one_core if options.at_once else {}), "TF_CPP_MIN_LOG_LEVEL": "3"}
     begun = time.monotonic()
@@ -139,10 +143,12 @@ def write(train: pd.DataFrame, test: pd.DataFrame, folder: Path, options: argpar
         y = train.groupby("series", sort=False)["y"].first()
         length = int(max(part.groupby("series").size().max() for part in (train, test)))
         x = [continued(own, starts_of(part), length) for own, part in zip(x, (train, test), strict=True)]
-    parts = {}
+    parts: dict[str, Any] = {}
     if decides(options):
-        problem = study_of(train, per_step=True, storage=f"sqlite:///{folder / 'none.db'}").problem
-        parts = {"fit": problem.split.train, "choose": problem.compared.ids}
+        storage = f"sqlite:///{folder / 'none.db'}"
+        problem = study_of(train, per_step=True, storage=storage, folds=options.folds).problem
+        sides = {"fit": [fold.train for fold in problem.folds], "choose": [fold.val for fold in problem.folds]}
+        parts = {side: [np.isin(np.arange(len(train)), rows) for rows in folds] for side, folds in sides.items()}
     np.savez(folder / "data.npz", train=x[0], test=x[1], seen=seen, new=new, y=y.to_numpy(), **parts)
     train.to_parquet(folder / "train.parquet")
     test.drop(columns="y").to_parquet(folder / "test.parquet")
@@ -278,6 +284,9 @@ def main() -> None:
     parser.add_argument("--window", type=int, help="tolerance of event-F1, and largest buffer of VUS-PR, in steps")
     parser.add_argument("--at-once", action="store_true", help="two systems at a time, one core each")
     parser.add_argument("--python", help="of the environment in which the peers are installed")
+    parser.add_argument(
+        "--folds", type=int, help="of our search, and of the decisions of others; its default unless given"
+    )
     parser.add_argument("--with-references", action="store_true", help="let boosting join our ensembles")
     parser.add_argument("--refit", action="store_true", help="train our ensembles again on all rows, after the seconds")
     options = parser.parse_intermixed_args()

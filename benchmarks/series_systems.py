@@ -6,10 +6,10 @@ A folder holds `train.parquet` and `test.parquet`, one row a step, the latter wi
 standardized channels `train` and `test` (for whole series a panel), the labels `y`, and what a model of rows is told of
 each step or series, `seen` and `new`. Scores for the unseen rows are left there as `SYSTEM.npz`.
 
-Where steps have classes, `fit` and `choose` part the training rows as our search does. A system then scores the rows
-`choose` with a model that has seen `fit` alone, and the unseen rows with the same model: decisions are made on the one
-and judged on the other. Of ours, networks that were trained again on all rows take part in the latter, as they do where
-a decision is used.
+Where steps have classes, each row of `fit` and `choose` parts the training rows as a fold of our search does. A system
+then scores the rows `choose` with a model that has seen `fit` alone, and the unseen rows with the mean of the same
+models: decisions are made on the one and judged on the other. Of ours, networks that were trained again on all rows
+take part in the latter, as they do where a decision is used.
 """
 
 import argparse
@@ -33,7 +33,9 @@ CHOOSE, ACT = ".choose", ".act"
 def fit_ours(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     """Our search with the default ensemble: classes or values, or probabilities of each class in their order."""
     train, test = _parts(folder)
-    study = study_of(train, per_step=options.what == "steps", storage=f"sqlite:///{folder / 'study.db'}")
+    study = study_of(
+        train, per_step=options.what == "steps", storage=f"sqlite:///{folder / 'study.db'}", folds=options.folds
+    )
     n_workers = 1 if options.one_core else 2
     study.tune(timeout=options.seconds, n_workers=n_workers)
     if options.refit:
@@ -43,17 +45,18 @@ def fit_ours(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     if not _decides(options):
         return {"ours": np.asarray(found)}
     chosen = study.step_decider(with_references=options.with_references).output[:, 0]
+    chosen = chosen[np.argsort(study.problem.compared.ids)]
     act = predictor.output(test)[:, 0]  # networks that were trained again are part of what decisions are used with
     return {"ours": np.asarray(found), f"ours{CHOOSE}": chosen, f"ours{ACT}": act}
 
 
-def study_of(train: pd.DataFrame, *, per_step: bool, storage: str) -> Any:
+def study_of(train: pd.DataFrame, *, per_step: bool, storage: str, folds: int | None = None) -> Any:
     """Our study of training rows; series are parted by group where several of them share one."""
     from automl_nn import Parting, SeriesColumns, Study
 
     has_groups = "group" in train and train["group"].nunique() < train["series"].nunique()
     train = train if has_groups else train.drop(columns="group", errors="ignore")
-    parting = Parting(group="group" if has_groups else None, folds=None)
+    parting = Parting(group="group" if has_groups else None, folds=folds)
     return Study(train, "y", series=SeriesColumns(*KEYS, per_step=per_step), parting=parting, storage=storage)
 
 
@@ -61,10 +64,15 @@ def _decides(options: argparse.Namespace) -> bool:
     return bool(options.what == "steps" and options.kind == "binary")
 
 
-def _decided(name: str, score: Callable[[Array], Array], data: Any, test: Array) -> dict[str, Array]:
-    """What a model of the rows `fit` says of the training rows `choose` and of the unseen ones."""
+def _decided(name: str, fit: Callable[[Array], Callable[[Array], Array]], data: Any, test: Array) -> dict[str, Array]:
+    """What models of the rows `fit` say of the training rows `choose`, ascending, and on average of the unseen ones."""
     seen: Array = data["seen"]
-    return {f"{name}{CHOOSE}": score(seen[data["choose"]]), f"{name}{ACT}": score(test)}
+    chosen, act = np.full(len(seen), np.nan), np.zeros(len(test))
+    for fitted, chooses in zip(data["fit"], data["choose"], strict=True):
+        score = fit(fitted)
+        chosen[chooses] = score(seen[chooses])
+        act += score(test) / len(data["fit"])
+    return {f"{name}{CHOOSE}": chosen[data["choose"].any(0)], f"{name}{ACT}": act}
 
 
 def fit_recipe(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
@@ -76,7 +84,9 @@ def fit_recipe(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     torch.manual_seed(0)
     train, test = _parts(folder)
     data = np.load(folder / "data.npz")
-    fit, choose = data["fit"], data["choose"]
+    if len(data["fit"]) > 1:
+        raise SystemExit("the recipe learns from a single split")
+    fit, choose = (np.flatnonzero(data[name][0]) for name in ("fit", "choose"))
     x, y = torch.from_numpy(data["train"][fit]), torch.from_numpy(train["y"].to_numpy(np.float32)[fit])
     lstm, head = nn.LSTM(x.shape[1], 64, num_layers=2, batch_first=True), nn.Linear(64, 1)
     optimizer = torch.optim.Adam([*lstm.parameters(), *head.parameters()], lr=1e-3)
@@ -114,8 +124,12 @@ def fit_boosting(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     model.fit(data["seen"], data["y"])
     found = {"boosting": model.predict(data["new"]) if values else model.predict_proba(data["new"])}
     if _decides(options):
-        model.fit(data["seen"][data["fit"]], data["y"][data["fit"]])
-        found |= _decided("boosting", lambda rows: np.asarray(model.predict_proba(rows)[:, 1]), data, data["new"])
+
+        def fit(rows: Array) -> Callable[[Array], Array]:
+            model.fit(data["seen"][rows], data["y"][rows])
+            return lambda x: np.asarray(model.predict_proba(x)[:, 1])
+
+        found |= _decided("boosting", fit, data, data["new"])
     return found
 
 
@@ -131,8 +145,12 @@ def fit_lightgbm(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     model.fit(data["seen"], data["y"])
     found = {"lightgbm": model.predict(data["new"]) if values else model.predict_proba(data["new"])}
     if _decides(options):
-        model.fit(data["seen"][data["fit"]], data["y"][data["fit"]])
-        found |= _decided("lightgbm", lambda rows: np.asarray(model.predict_proba(rows)[:, 1]), data, data["new"])
+
+        def fit(rows: Array) -> Callable[[Array], Array]:
+            model.fit(data["seen"][rows], data["y"][rows])
+            return lambda x: np.asarray(model.predict_proba(x)[:, 1])
+
+        found |= _decided("lightgbm", fit, data, data["new"])
     return found
 
 
@@ -144,8 +162,12 @@ def fit_forest(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     data = np.load(folder / "data.npz")
     model = IsolationForest(random_state=0).fit(data["seen"])
     found = {"forest": -model.score_samples(data["new"])}
-    model.fit(data["seen"][data["fit"]])
-    return found | _decided("forest", lambda rows: np.asarray(-model.score_samples(rows)), data, data["new"])
+
+    def fit(rows: Array) -> Callable[[Array], Array]:
+        model.fit(data["seen"][rows])
+        return lambda x: np.asarray(-model.score_samples(x))
+
+    return found | _decided("forest", fit, data, data["new"])
 
 
 def fit_pyod(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
@@ -159,8 +181,12 @@ def fit_pyod(folder: Path, options: argparse.Namespace) -> dict[str, Array]:
     detectors = {"forest": IForest(random_state=0), "hbos": HBOS(), "pca": PCA(random_state=0)}
     found = {name: model.fit(data["seen"]).decision_function(data["new"]) for name, model in detectors.items()}
     for name, model in detectors.items():
-        model.fit(data["seen"][data["fit"]])
-        found |= _decided(name, model.decision_function, data, data["new"])
+
+        def fit(rows: Array, model: Any = model) -> Callable[[Array], Array]:
+            score: Callable[[Array], Array] = model.fit(data["seen"][rows]).decision_function
+            return score
+
+        found |= _decided(name, fit, data, data["new"])
     return found
 
 
@@ -238,6 +264,7 @@ def main() -> None:
     parser.add_argument("--one-core", action="store_true")
     parser.add_argument("--with-references", action="store_true")
     parser.add_argument("--refit", action="store_true")
+    parser.add_argument("--folds", type=int)
     options = parser.parse_args()
     found = FITS[options.system](options.folder, options)
     np.savez(options.folder / f"{options.system}.npz", allow_pickle=False, **found)

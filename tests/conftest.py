@@ -20,7 +20,8 @@ os.environ["MPLBACKEND"] = "agg"
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"  # an int may stand for a float
 jaxtyping.install_import_hook(["automl_nn.model", "automl_nn.train"], CHECKER)
 CHECKED = ("model", "train", "test_options.py")
-"""Folders and files of `tests` in which shapes are checked: a third of the time of a test that trains."""
+"""Folders and files, of tests and of modules with examples, in which shapes are checked: it takes long where much is
+trained."""
 
 hypothesis.settings.register_profile("automl_nn", deadline=None)
 hypothesis.settings.load_profile("automl_nn")
@@ -84,7 +85,7 @@ def forks(tmp_path):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     """Check shapes, fixtures included, or leave them unchecked."""
-    place = item.path.relative_to(Path(__file__).parent).parts[0]
+    place = item.path.relative_to(Path(__file__).parent.parent).parts[1]
     jaxtyping.config.update("jaxtyping_disable", place not in CHECKED)
     try:
         return (yield)

@@ -42,7 +42,8 @@ class StepClassifier(ClassifierMixin, AutoMLSeries):  # type: ignore[misc]
             best for the default goal unless given. `{"events": True, "maximize": "f1", "tolerance": 3}` counts events
             instead of steps, and takes what `Study.decide_events` takes.
         val_share: Share of the series that choose between trials.
-        folds: Parts of a cross-validation; 1 for a single split; 5 unless given, where few short series would choose.
+        folds: Parts of a cross-validation, blocks of time for a single series; 1 for a single split; 5 unless given,
+            where few short series would choose.
         n_workers: Processes that train.
         with_references: Whether a linear model and untuned boosting, on windows of steps, may join the ensemble.
         storage: Database that keeps the study; a temporary one unless given.
@@ -141,7 +142,8 @@ class StepRegressor(RegressorMixin, AutoMLSeries):  # type: ignore[misc]
         metric: Score that compares trials, over steps; the root mean squared error unless given.
         settings: From knob path to a value, a range or a table: `{"model.backbone.name": "lstm"}`.
         val_share: Share of the series that choose between trials.
-        folds: Parts of a cross-validation; 1 for a single split; 5 unless given, where few short series would choose.
+        folds: Parts of a cross-validation, blocks of time for a single series; 1 for a single split; 5 unless given,
+            where few short series would choose.
         n_workers: Processes that train.
         with_references: Whether a linear model and untuned boosting, on windows of steps, may join the ensemble.
         storage: Database that keeps the study; a temporary one unless given.

@@ -10,6 +10,7 @@ import torch
 from automl_nn.data.parting.split import Split
 from automl_nn.data.series.split import split_series
 from automl_nn.data.series.steps import SeriesColumns, Steps
+from automl_nn.decide.events.stored import weigh_events
 from automl_nn.errors import SplitError
 from automl_nn.model.backbones import SEQUENCES, TOLD, WHOLE
 from automl_nn.search.attempt import Attempt
@@ -19,6 +20,7 @@ from automl_nn.search.problems.series import pose_steps
 from automl_nn.search.spaces.default import edit_space
 from automl_nn.search.spaces.series import step_space
 from automl_nn.space.draw import defaults
+from automl_nn.study import Study
 from automl_nn.train.trained import several_from_bytes
 
 QUICK = {"train.n_epochs": 1, "train.n_windows": 32, "model.backbone.d_block": 8}
@@ -122,6 +124,56 @@ def test_positives_of_one_series_alone_part_all_series_by_time():
     assert set(numbers[problem.split.train]) == set(numbers[problem.split.val]) == {0, 1, 2, 3}
     (parted,) = (one.message for one in problem.findings if "parted by time" in one.message)
     assert "--refit" in parted  # the newest steps train nothing otherwise
+
+
+def recording():
+    """One recording of 1,200 steps with an event in every hundred, and an unknown label."""
+    frame = frame_of([0], n_steps=1200)
+    frame.loc[frame.index % 100 < 10, "y"] = 1
+    frame.loc[50, "y"] = np.nan
+    return frame.assign(x=frame["x"] + 3 * (frame["y"] == 1))
+
+
+def test_a_recording_in_blocks_is_judged_once_by_networks_that_learned_nothing_near():
+    problem = pose_steps(recording(), ["y"], SeriesColumns("s"), parting=Parting(folds=4))
+    assert problem.split.val.tolist() == list(range(1200))
+    for k, fold in enumerate(problem.folds):
+        assert fold.val.tolist() == list(range(300 * k, 300 * (k + 1)))
+        near = np.abs(fold.train[:, None] - fold.val).min(axis=1)
+        assert near.min() == 151  # 1,200 steps have windows of 150 at most
+        assert len(fold.train) == 900 - 150 * (1 if k in (0, 3) else 2)
+    (blocks,) = (one.message for one in problem.findings if one.kind == "blocks")
+    assert "4 blocks of time" in blocks
+
+
+def test_all_events_of_a_recording_in_blocks_choose_when_to_alarm():
+    study = Study(
+        recording(), "y", series=SeriesColumns("s"), parting=Parting(folds=3), settings=QUICK, storage="sqlite://"
+    )
+    study.tune(n_trials=1, references=False)
+    decider = study.step_decider()
+    assert len(decider.output) == 1200
+    assert weigh_events(decider, n_bootstrap=10).choice.n_events == 12
+    assert np.isfinite(study.predictor().output(recording().drop(columns="y"))).all()
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [(0, "Beside block 1 of 2 train 0 steps of class 1"), (600, "Beside block 1 of 2 no step trains")],
+)
+def test_blocks_that_leave_nothing_to_learn_are_refused(gap, said):
+    frame = frame_of([0], n_steps=1200)
+    frame.loc[:5, "y"] = 1
+    with pytest.raises(SplitError, match=said):
+        pose_steps(frame, ["y"], SeriesColumns("s"), parting=Parting(folds=2, gap=gap))
+
+
+def test_few_events_that_choose_are_said_with_a_way_out():
+    many = recording()
+    (few,) = (one for one in pose_steps(many, ["y"], SeriesColumns("s")).findings if one.kind == "few_choose")
+    assert few.message.startswith("2 of 12 events lie among the steps that choose")
+    crossed = pose_steps(many, ["y"], SeriesColumns("s"), parting=Parting(folds=3))
+    assert not [one for one in crossed.findings if one.kind == "few_choose"]
 
 
 def test_a_recording_whose_last_steps_hold_no_event_is_parted_earlier():

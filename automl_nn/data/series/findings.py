@@ -101,7 +101,7 @@ def find_in_series(table: Table, steps: Steps, y: npt.NDArray[Any] | None) -> tu
 
 
 def find_in_parts(
-    steps: Steps, split: Split, codes: npt.NDArray[Any], *, classes: Sequence[object] = ()
+    steps: Steps, split: Split, codes: npt.NDArray[Any], *, classes: Sequence[object] = (), has_events: bool = False
 ) -> Iterator[Finding]:
     """What is worth knowing about how series were parted.
 
@@ -110,6 +110,7 @@ def find_in_parts(
         split: The steps that train and those that choose.
         codes: Which of the classes each step is of, NaN where that is unknown `(n_steps,)`.
         classes: The classes; none where it is not classes that are asked for.
+        has_events: Whether runs of steps of code 1 are events.
 
     Example:
         >>> import pandas as pd
@@ -128,7 +129,16 @@ def find_in_parts(
             "networks look back only.",
         )
     val = split.val
-    if not split.folds and len(val) and _trains_too(steps.numbers_at(val[:1])[0], steps, split.train):
+    is_by_time = len(val) > 0 and _trains_too(steps.numbers_at(val[:1])[0], steps, (split.folds or (split,))[0].train)
+    if is_by_time and split.folds:
+        yield Finding(
+            "blocks",
+            "note",
+            "",
+            f"Series were cut into {len(split.folds)} blocks of time, each of which chooses between networks that "
+            "learned from the others, later ones too: scores flatter where series drift.",
+        )
+    elif is_by_time:
         share = 100 * len(val) / steps.n_steps
         yield Finding(
             "parted",
@@ -138,12 +148,29 @@ def find_in_parts(
             "series go on. Networks learn from these steps, the newest, only if trained again in the end, as a search "
             "with a time limit does with those it has time for, and `Study.refit` or --refit with all that are chosen.",
         )
+        if has_events:
+            yield from _few_that_choose(codes == 1, steps, val)
     for code in sorted({*np.unique(codes[np.isfinite(codes)])} - {*np.unique(codes[val])}) if classes else ():
         yield Finding(
             "unjudged",
             "warning",
             "",
             f"Class {classes[int(code)]} lies in no series that chooses: it is learned, but no score tells how well.",
+        )
+
+
+def _few_that_choose(positive: npt.NDArray[np.bool_], steps: Steps, val: Integers) -> Iterator[Finding]:
+    """Where only some of the events choose, how all of them may."""
+    chooses = np.zeros(len(positive), dtype=bool)
+    chooses[val] = True
+    n, n_events = len(event_sizes(positive & chooses, steps)), len(event_sizes(positive, steps))
+    if n < min(FEW_EVENTS, n_events):
+        yield Finding(
+            "few_choose",
+            "warning",
+            "",
+            f"{n} of {n_events} events lie among the steps that choose, too few for a sure decision: with 5 folds "
+            "(--folds 5) all choose, in blocks of time, and later steps train for earlier ones.",
         )
 
 

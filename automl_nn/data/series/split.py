@@ -1,4 +1,4 @@
-"""How series are parted into those that train and those that choose: whole, in folds, or each of them by time."""
+"""How series are parted into those that train and those that choose: whole, in folds, by time, or in blocks of time."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -172,3 +172,56 @@ def split_times(
         labels=labels,
         min_positives=min_positives,
     )
+
+
+def split_blocks(steps: Steps, labels: npt.NDArray[Any] | None, *, n_folds: int, gap: int, min_positives: int) -> Split:
+    """Cut each series into blocks of time: each chooses once, and no step within `gap` steps of it trains meanwhile.
+
+    Later steps train for earlier ones, too, so that every step and event is judged once; where a recording drifts, its
+    future is harder to tell than a block with a past and a future.
+
+    Args:
+        steps: The series.
+        labels: What the steps that train must hold, one row a step; None if nothing.
+        n_folds: Blocks of each series.
+        gap: Steps on either side of a block that are left out.
+        min_positives: Steps of each class that train beside any block.
+
+    Raises:
+        SplitError: A block leaves no step to train on, or too few of a class.
+
+    Example:
+        >>> from automl_nn.data.series.steps import SeriesColumns
+        >>> steps = Steps.of(pd.DataFrame({"s": [0] * 9}), SeriesColumns("s"))
+        >>> for fold in split_blocks(steps, None, n_folds=3, gap=1, min_positives=1).folds:
+        ...     print(fold.val.tolist(), fold.train.tolist())
+        [0, 1, 2] [4, 5, 6, 7, 8]
+        [3, 4, 5] [0, 1, 7, 8]
+        [6, 7, 8] [0, 1, 2, 3, 4]
+
+    Source:
+        Purged cross-validation: Lopez de Prado (2018), Advances in Financial Machine Learning, section 7.4.
+    """
+    size, folds = np.repeat(steps.sizes, steps.sizes), []
+    for k in range(n_folds):
+        first, end = size * k // n_folds, size * (k + 1) // n_folds
+        is_val = (steps.places >= first) & (steps.places < end)
+        is_near = (steps.places >= first - gap) & (steps.places < end + gap)
+        folds.append(Split.dealt(np.where(is_val, 1, np.where(is_near, -1, 0))))
+        _refuse_unlearned(folds[-1], labels, block=f"block {k + 1} of {n_folds}", gap=gap, least=min_positives)
+    return Split.crossed(tuple(folds))
+
+
+def _refuse_unlearned(fold: Split, labels: npt.NDArray[Any] | None, *, block: str, gap: int, least: int) -> None:
+    if not len(fold.train) or not len(fold.val):
+        raise SplitError(
+            f"Beside {block} no step trains, with {gap} left out on either side: take other folds, or none."
+        )
+    for column in [] if labels is None else labels.reshape(len(labels), -1).T:
+        for value in np.unique(column[np.isfinite(column)]):
+            n_trained = np.count_nonzero(column[fold.train] == value)
+            if n_trained < max(least, 1):
+                raise SplitError(
+                    f"Beside {block} train {n_trained} steps of class {value:g}, with {gap} left out on either side, "
+                    f"but {max(least, 1)} must: take other folds, or none."
+                )

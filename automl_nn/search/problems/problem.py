@@ -104,7 +104,8 @@ class Problem:
             has_events = self.steps.columns.per_step and self.task.family == "labels"
             classes = self.task.classes if self.task.family == "classes" else ()
             found = find_in_series(self.table, self.steps, self.y if has_events else None)
-            return (*found, *find_in_parts(self.steps, self.split, self.y[:, 0], classes=classes))
+            parts = find_in_parts(self.steps, self.split, self.y[:, 0], classes=classes, has_events=has_events)
+            return (*found, *parts)
         if self.images is not None:
             labels = None if self.maps is not None else self._named_labels()
             near = find_near_copies(self.images, self.folds[0])

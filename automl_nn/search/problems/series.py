@@ -14,7 +14,7 @@ from automl_nn.data.images.arrays import Images
 from automl_nn.data.images.maps import Maps
 from automl_nn.data.parting.split import Split
 from automl_nn.data.series.labels import at_last_step, later, refuse_empty_channels
-from automl_nn.data.series.split import split_series, split_times
+from automl_nn.data.series.split import split_blocks, split_series, split_times
 from automl_nn.data.series.steps import (
     ENOUGH_STEPS,
     STEPS_AT_ONCE,
@@ -71,7 +71,8 @@ def pose_steps(
     force.
 
     Series are parted whole, by the groups that `parting` names, or, if there is only one, by time: then its last steps
-    choose, and the steps before them that the longest window could reach are left out.
+    choose, and the steps before them that the longest window could reach are left out. Where folds are asked for, too,
+    it is cut into so many blocks, each of which chooses once.
 
     Args:
         frame: Channels, targets, and the columns that `columns` names; rows of several series may be mixed.
@@ -264,14 +265,14 @@ def _column(ordered: pd.DataFrame, name: str) -> NDArray[Any]:
 
 
 def _parted_by_time(parting: Parting, steps: Steps, strata: NDArray[Any] | None) -> Split:
-    """The last steps of each series choose: so many more than asked for as it takes to have each class among them."""
-    if parting.folds not in (1, None):
-        raise SplitError(
-            f"A series that is parted by time cannot be crossed in {parting.folds} folds, since later steps "
-            "would train for earlier ones: leave the folds out."
-        )
+    """The last steps of each series choose: so many more than asked for as it takes to have each class among them.
+
+    Where folds are asked for, each series is cut into so many blocks, all of which choose.
+    """
     usual = min(LENGTHS[-1], max(MIN_LENGTH, int(steps.sizes.min()) // 8))
     gap = max(int(parting.gap), steps.columns.furthest, usual)
+    if (n_folds := parting.folds or 1) > 1:
+        return split_blocks(steps, strata, n_folds=n_folds, gap=gap, min_positives=parting.min_positives)
     shares = [parting.val_share, *(share for share in VAL_SHARES if share > parting.val_share)]
     for share in shares[:-1]:
         with suppress(SplitError):

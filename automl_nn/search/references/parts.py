@@ -96,9 +96,8 @@ def _classes(sample: Sample, task: Task) -> Part:
 
 def _weight(sample: Sample, rows: NDArray[Any]) -> Array | None:
     """Weights of rows; None if each is 1, since boosting takes many times as long to bin rows that have weights."""
-    if sample.weight is None or (sample.weight[rows] == 1).all():
-        return None
-    return sample.weight[rows].astype(np.float64)
+    weight: Array | None = None if sample.weight is None else sample.weight[rows].astype(np.float64)
+    return None if weight is None or (weight == 1).all() else weight
 
 
 def prior(part: Part, task: Task) -> Array:

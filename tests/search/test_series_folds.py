@@ -126,6 +126,22 @@ def test_positives_of_one_series_alone_part_all_series_by_time():
     assert "--refit" in parted  # the newest steps train nothing otherwise
 
 
+def test_series_are_crossed_where_a_few_long_ones_would_choose():
+    def posed(sizes, folds=None):
+        s = np.repeat(np.arange(len(sizes)), sizes)
+        frame = pd.DataFrame({"s": s, "x": np.sin(np.arange(len(s))), "y": np.arange(len(s)) % 10 == 0})
+        return pose_steps(frame, ["y"], SeriesColumns("s"), parting=Parting(folds=folds))
+
+    def n_that_choose(problem):
+        return len(np.unique(problem.steps.numbers[problem.split.val]))
+
+    sizes = [200] * 12 + [1000] * 9
+    assert n_that_choose(posed(sizes, folds=1)) == 3
+    assert len(posed(sizes).folds) == 5
+    assert n_that_choose(posed(sizes)) == 21
+    assert len(posed([500] * 21).folds) == 1
+
+
 def recording():
     """One recording of 1,200 steps with an event in every hundred, and an unknown label."""
     frame = frame_of([0], n_steps=1200)

@@ -236,10 +236,8 @@ def _parted(parting: Parting, steps: Steps, ordered: pd.DataFrame, strata: NDArr
     parting = replace(parting, val_share=_val_share(parting, strata, n_steps=steps.n_steps))
     if steps.columns.per_step and (n_units == 1 or (groups is None and parting.gap)):
         return _parted_by_time(parting, steps, strata)
-    asked: Any = {"val_share": parting.val_share, "seed": seed, "min_positives": parting.min_positives}
-    n_folds = _n_folds(parting, steps, groups)
     try:
-        return split_series(steps, strata, n_folds=n_folds, groups=groups, **asked)
+        return _parted_by_series(parting, steps, strata, groups, seed=seed)
     except SplitError as error:
         if not steps.columns.per_step or groups is not None or (parting.folds or 1) > 1:
             raise
@@ -287,6 +285,27 @@ def _parted_by_time(parting: Parting, steps: Steps, strata: NDArray[Any] | None)
             f"{shares[0]:.0%} or {shares[-1]:.0%} of it, with {gap} steps left out before them, a part lacks a class: "
             "give more series, or a longer one that holds each class early and late."
         ) from error
+
+
+def _parted_by_series(
+    parting: Parting, steps: Steps, strata: NDArray[Any] | None, groups: NDArray[Any] | None, *, seed: int
+) -> Split:
+    """In folds where they are asked for, or where a few series would choose."""
+    asked: Any = {"val_share": parting.val_share, "seed": seed, "min_positives": parting.min_positives}
+    n_folds = _n_folds(parting, steps, groups)
+    split = split_series(steps, strata, n_folds=n_folds, groups=groups, **asked)
+    if n_folds == 1 and parting.folds is None and _few_choose(split, steps, groups):
+        with suppress(SplitError):
+            return split_series(steps, strata, n_folds=N_FOLDS, groups=groups, **asked)
+    return split
+
+
+def _few_choose(split: Split, steps: Steps, groups: NDArray[Any] | None) -> bool:
+    """Whether a few long series make up the steps that choose."""
+    if not steps.columns.per_step or steps.n_steps > SHORT:
+        return False
+    owners = steps.numbers_at(split.val) if groups is None else groups[split.val]
+    return len(pd.unique(owners)) < FEW_RECORDINGS
 
 
 def _n_folds(parting: Parting, steps: Steps, groups: NDArray[Any] | None) -> int:

@@ -27,6 +27,7 @@ from automl_nn.review.events.spike_windows import keep_spike_windows
 from automl_nn.review.images.thumbnails import keep_thumbnails
 from automl_nn.search.defaults import STORAGE, TIMEOUT
 from automl_nn.search.events import Event, RefitEnded, RefitStarted, TrialEnded
+from automl_nn.search.helpers import leave_if_starting
 from automl_nn.search.limits import Limits, note_limits
 from automl_nn.search.plan import Budget
 from automl_nn.search.problems.parting import Parting
@@ -177,7 +178,8 @@ class Study(Results):
         Args:
             n_trials: Trials that the study shall have in total, earlier ones included.
             timeout: Seconds from now. If neither limit is given, 600.
-            n_workers: Processes that work on the study. With one, the study depends on the seed alone.
+            n_workers: Processes that work on the study. With one, the study depends on the seed alone. Each of the
+                others runs the calling script first, which searches under `if __name__ == "__main__":` therefore.
             references: Whether a linear model and untuned boosting are fitted first, to compare with; they take a tenth
                 of the time-out at most.
             refit: Whether a part of the time-out, two fifths at most, goes into training the networks that were chosen
@@ -204,6 +206,7 @@ class Study(Results):
         refit: bool = True,
     ) -> Generator[Event, None, None]:
         """What `tune` does, one event at a time; whoever stops asking leaves a study that can be resumed."""
+        leave_if_starting()
         if n_trials is None and timeout is None:
             timeout = TIMEOUT
         if n_workers > 1 and in_memory(self._url):
@@ -340,6 +343,7 @@ class Study(Results):
             NoTrialError: No trial is complete.
             DivergedError: No network of a trial stayed finite.
         """
+        leave_if_starting()
         self._given()
         trials = self._chosen(trial)
         if trials and not self._train_again(trials, n_seeds=n_seeds, n_workers=n_workers):

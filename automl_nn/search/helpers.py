@@ -67,6 +67,18 @@ class Helpers:
                     return
 
 
+def leave_if_starting() -> None:
+    """End this process with a sentence if it is a helper that is being started by running the script of its parent.
+
+    A script that searches outside of `if __name__ == "__main__":` would search in each of its helpers, too.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing itself tells
+        sys.exit(
+            'Each process of a search runs the script again before it helps: put what searches under `if __name__ == "'
+            '__main__":`, or search with n_workers=1. The search goes on without this process.'
+        )
+
+
 @final
 class _Helper:
     """A process that works beside this one.

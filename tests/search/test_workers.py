@@ -22,6 +22,16 @@ if __name__ == "__main__":
 """
 
 
+UNGUARDED = """
+from sklearn.datasets import load_breast_cancer
+from automl_nn.study import Study
+settings = {"train.n_epochs": 3, "model.backbone.d_block": 8}
+study = Study(load_breast_cancer(as_frame=True).frame, "target", settings=settings)
+study.tune(n_trials=9, n_workers=2)
+print(len(study.leaderboard()))
+"""
+
+
 def n_epochs():
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect("automl_nn.db")) as connection:
         return connection.execute("SELECT count(*) FROM automl_epochs").fetchone()[0]
@@ -70,3 +80,12 @@ def test_nobody_waits_for_a_process_that_is_still_starting_when_the_time_is_over
     monkeypatch.setattr(time, "time", lambda: begun + 61.0)
     assert busy.is_working
     assert late.is_working is (timeout is None)
+
+
+@pytest.mark.slow
+def test_a_script_that_searches_as_it_is_imported_searches_alone_and_says_why(own_folder):
+    (own_folder / "search.py").write_text(UNGUARDED)
+    ended = subprocess.run([sys.executable, "search.py"], capture_output=True, text=True, check=True)
+    assert ended.stdout == "9\n"
+    assert ended.stderr.count('put what searches under `if __name__ == "__main__":`') == 1
+    assert "Traceback" not in ended.stderr

@@ -1,5 +1,6 @@
 """Activation and dropout in one go are activation, then dropout."""
 
+import jaxtyping
 import pytest
 import torch
 from torch import Tensor
@@ -62,3 +63,8 @@ def test_every_activation_goes_with_every_dropout(name: str, kind: DropoutKind) 
 def test_nothing_is_dropped_in_evaluation() -> None:
     x = values()
     assert torch.equal(active(x, Activations([mish] * 3), dropout(*[inverted(0.5)] * 3).eval()), mish(x))
+
+
+def test_shapes_are_checked_where_networks_are_tested():
+    with pytest.raises(jaxtyping.TypeCheckError):
+        mixed(torch.zeros(2, 3, 4), torch.zeros(2, 3, 5), torch.zeros(2, 4))

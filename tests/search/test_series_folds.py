@@ -124,6 +124,7 @@ def test_positives_of_one_series_alone_part_all_series_by_time():
     assert set(numbers[problem.split.train]) == set(numbers[problem.split.val]) == {0, 1, 2, 3}
     (parted,) = (one.message for one in problem.findings if "parted by time" in one.message)
     assert "--refit" in parted  # the newest steps train nothing otherwise
+    assert "few_choose" not in {one.kind for one in problem.findings}  # folds would be of whole series
 
 
 def test_series_are_crossed_where_a_few_long_ones_would_choose():

@@ -148,7 +148,7 @@ def find_in_parts(
             "series go on. Networks learn from these steps, the newest, only if trained again in the end, as a search "
             "with a time limit does with those it has time for, and `Study.refit` or --refit with all that are chosen.",
         )
-        if has_events:
+        if has_events and len(steps.starts) == 1:  # folds of several series are whole ones
             yield from _few_that_choose(codes == 1, steps, val)
     for code in sorted({*np.unique(codes[np.isfinite(codes)])} - {*np.unique(codes[val])}) if classes else ():
         yield Finding(
